@@ -1,0 +1,82 @@
+// Package media reads RTP and RTCP and meters RTP streams.
+package media
+
+import (
+	"time"
+)
+
+// Interval is the length of a report: reports are aligned to multiples of it
+// in packet time.
+const Interval = 5 * time.Second
+
+// Report is what one RTP stream did in one interval, and since it began. An
+// agent sends it in place of the stream's packets, so it must lose nothing
+// that a later stage needs. The stream's addresses are those of the Packet
+// that carries the report.
+type Report struct {
+	SSRC  uint32    `json:"ssrc"`
+	Start time.Time `json:"start"` // start of the interval, a multiple of Interval
+	First time.Time `json:"first"` // first packet of the stream
+	Last  time.Time `json:"last"`  // latest packet of the stream
+	// Final is set on a stream's last report: it went idle, its call's
+	// addresses were given to another call, or the input ended.
+	Final bool `json:"final,omitempty"`
+	// Delta counts this interval, Total the stream since First. Deltas of all
+	// reports of a stream add up to the Total of its last one.
+	Delta Counts `json:"delta"`
+	Total Counts `json:"total"`
+
+	PayloadType  uint8          `json:"pt"`  // the one most packets of the interval have; events and comfort noise only when there is nothing else
+	PayloadTypes []PayloadCount `json:"pts"` // of the interval, by number
+	// Jitter over the interval and over the stream. One entry where the clock
+	// rate is known (static payload type, or told by SDP); else one for each
+	// of CandidateRates, so that whoever learns the rate later chooses.
+	// Empty when no packet of the interval (or stream) carries it.
+	Jitter      []Jitter `json:"jitter"`
+	TotalJitter []Jitter `json:"total_jitter"`
+
+	DeltaMaxMs float64 `json:"delta_max_ms"` // longest time between two packets, ms
+	PtimeMs    float64 `json:"ptime_ms"`     // media time a packet, ms, most frequent; 0 when not known
+	// TimestampStep is PtimeMs in RTP clock units, valid where the clock rate is not known; 0 when not known.
+	TimestampStep uint32 `json:"ts_step"`
+	TTLMin        uint8  `json:"ttl_min"` // 0 when not known
+	TTLMax        uint8  `json:"ttl_max"`
+	DSCP          uint8  `json:"dscp"`
+	VLAN          uint16 `json:"vlan,omitempty"`
+	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
+	SSRCChanged bool `json:"ssrc_changed,omitempty"`
+}
+
+// Counts are numbers of packets as records.md defines them.
+type Counts struct {
+	Packets    uint64 `json:"packets"` // every packet, duplicates and events included
+	Bytes      uint64 `json:"bytes"`   // RTP payload bytes, without header, padding and extension
+	Expected   uint64 `json:"expected"`
+	Lost       uint64 `json:"lost"` // expected minus distinct received; never negative
+	Duplicates uint64 `json:"duplicates"`
+	Reordered  uint64 `json:"reordered"`
+	Restarts   uint64 `json:"restarts"` // sequence restarts (RFC 3550 A.1)
+	Events     uint64 `json:"events"`   // RFC 4733 packets
+	DTMF       uint64 `json:"dtmf"`     // distinct RFC 4733 events (by timestamp)
+	CN         uint64 `json:"cn"`       // RFC 3389 packets
+}
+
+// PayloadCount is how many packets had a payload type.
+type PayloadCount struct {
+	PT uint8  `json:"pt"`
+	N  uint64 `json:"n"`
+}
+
+// Jitter is RFC 3550 A.8 in floating point, for one clock rate; ms.
+type Jitter struct {
+	ClockRate uint32  `json:"clock"`
+	Sum       float64 `json:"sum"` // of the running value after each packet; mean = Sum/N
+	N         uint64  `json:"n"`
+	Max       float64 `json:"max"`
+	Last      float64 `json:"last"`
+}
+
+// CandidateRates are the clock rates that a stream of unknown payload type is
+// metered at: those of every audio codec in the static table and of the
+// dynamic ones in use.
+var CandidateRates = [...]uint32{8000, 16000, 48000, 90000}

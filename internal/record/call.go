@@ -1,0 +1,158 @@
+package record
+
+import (
+	"net/netip"
+	"time"
+)
+
+// State is how a call ended, or that it has not.
+type State string
+
+const (
+	Answered        State = "answered"
+	Cancelled       State = "cancelled"
+	Busy            State = "busy"            // 486, 600
+	Rejected        State = "rejected"        // other 4xx and 6xx
+	Unauthenticated State = "unauthenticated" // last answer 401 or 407, never retried
+	Redirected      State = "redirected"      // last answer 3xx
+	Failed          State = "failed"          // 5xx, 408, transport
+	Timeout         State = "timeout"         // no final response
+	Open            State = "open"            // the input ended first, or in progress
+)
+
+// Call is one INVITE dialog: a CDR.
+type Call struct {
+	Domain    string    `json:"domain"`
+	FirstSeen time.Time `json:"first_seen"` // packet time of the first evidence
+	CallID    string    `json:"call_id"`    // of the dialog-creating INVITE, RFC 3261 section 12
+	FromTag   string    `json:"from_tag"`
+	ToTag     string    `json:"to_tag"`
+	SessionID string    `json:"session_id"` // the same for all legs of one end-to-end call
+	Nodes     []string  `json:"nodes"`      // agents that saw it
+
+	StartTime  *time.Time `json:"start_time"`  // first INVITE
+	RingTime   *time.Time `json:"ring_time"`   // first 180, or 18x when no 180 came
+	AnswerTime *time.Time `json:"answer_time"` // first 2xx to the INVITE
+	EndTime    *time.Time `json:"end_time"`
+
+	State       State   `json:"state"`
+	FinalStatus *uint16 `json:"final_status"` // of the INVITE that counts; an answered challenge does not
+	FinalReason *string `json:"final_reason"`
+	CauseQ850   *uint16 `json:"cause_q850"` // Reason headers, RFC 3326
+	CauseSIP    *uint16 `json:"cause_sip"`
+	HangupBy    *string `json:"hangup_by"` // caller, callee, network
+
+	Caller           string  `json:"caller"`
+	Callee           string  `json:"callee"`
+	CallerHost       string  `json:"caller_host"`
+	CalleeHost       string  `json:"callee_host"`
+	CallerDisplay    *string `json:"caller_display"`
+	CallerE164       *string `json:"caller_e164"`
+	CalleeE164       *string `json:"callee_e164"`
+	CallerCountry    *string `json:"caller_country"`
+	CalleeCountry    *string `json:"callee_country"`
+	RequestUser      *string `json:"request_user"` // Request-URI of the first INVITE
+	RequestHost      *string `json:"request_host"`
+	AssertedIdentity *string `json:"asserted_identity"` // P-Asserted-Identity, RFC 3325
+	DivertedFrom     *string `json:"diverted_from"`     // Diversion or History-Info
+	DigestUsername   *string `json:"digest_username"`
+
+	Headers     map[string]string `json:"headers"` // those that configuration names
+	CallerAgent *string           `json:"caller_agent"`
+	CalleeAgent *string           `json:"callee_agent"`
+
+	SrcIP     *netip.Addr `json:"src_ip"` // signalling path of the first INVITE
+	SrcPort   *uint16     `json:"src_port"`
+	DstIP     *netip.Addr `json:"dst_ip"`
+	DstPort   *uint16     `json:"dst_port"`
+	Transport string      `json:"transport"` // udp, tcp, tls, ws, sctp
+	VLAN      *uint16     `json:"vlan"`
+	Proxies   []string    `json:"proxies"` // hosts of the Via and Record-Route chain
+
+	TrunkIn  *string `json:"trunk_in"`
+	TrunkOut *string `json:"trunk_out"`
+	Site     *string `json:"site"`
+
+	SrdMs        *float64   `json:"srd_ms"`        // RFC 6076 session request delay: INVITE to first 18x or 2xx
+	PddMs        *float64   `json:"pdd_ms"`        // INVITE to first 180
+	SetupMs      *float64   `json:"setup_ms"`      // INVITE to 2xx
+	DurationMs   *float64   `json:"duration_ms"`   // 2xx to end, RFC 6076 session duration time
+	DisconnectMs *float64   `json:"disconnect_ms"` // BYE to its final response
+	FirstRTPTime *time.Time `json:"first_rtp_time"`
+
+	Invites         uint32 `json:"invites"` // re-INVITEs included
+	Retransmissions uint32 `json:"retransmissions"`
+	Challenges      uint32 `json:"challenges"` // 401 and 407
+	Attempts        uint32 `json:"attempts"`   // downstream tries, see Attempt
+
+	A Side `prefix:"a_"` // media sent by the caller
+	B Side `prefix:"b_"` // media sent by the callee
+
+	MeasuredAt *string `json:"measured_at"` // node and side of the measuring point
+	MediaSeen  string  `json:"media_seen"`  // both, a, b, none, unknown
+
+	Scale    *string  `json:"scale"` // NB, WB, FB; of the worse direction, as all below
+	MosLQ    *float64 `json:"mos_lq"`
+	MosLQMin *float64 `json:"mos_lq_min"`
+	MosLQMax *float64 `json:"mos_lq_max"`
+	MosCQ    *float64 `json:"mos_cq"`
+	RCeiling *float64 `json:"r_ceiling"` // the best R its codec allows
+
+	MosMinTime     *time.Time `json:"mos_min_time"` // what the worst interval looked like
+	MosMinLossPct  *float64   `json:"mos_min_loss_pct"`
+	MosMinJitterMs *float64   `json:"mos_min_jitter_ms"`
+	MosMinRttMs    *float64   `json:"mos_min_rtt_ms"`
+	MosSamples     *uint32    `json:"mos_samples"`
+	MosSimple      *float64   `json:"mos_simple"` // the simplified model
+
+	StirAttest *string  `json:"stir_attest"`
+	StirResult *string  `json:"stir_result"`
+	StirSigner *string  `json:"stir_signer"`
+	Flags      []string `json:"flags"` // sorted
+}
+
+// Side is the media that one side of a call sent, at the measuring point, and
+// what the other end said of it by RTCP.
+type Side struct {
+	Packets      *uint64  `json:"packets"`
+	Expected     *uint64  `json:"expected"`
+	Lost         *uint64  `json:"lost"`
+	LossPct      *float64 `json:"loss_pct"`
+	Duplicates   *uint64  `json:"duplicates"`
+	Reordered    *uint64  `json:"reordered"`
+	JitterMeanMs *float64 `json:"jitter_mean_ms"`
+	JitterMaxMs  *float64 `json:"jitter_max_ms"`
+	RLQ          *float64 `json:"r_lq"`
+	MosLQ        *float64 `json:"mos_lq"`
+	MosLQMin     *float64 `json:"mos_lq_min"`
+	MosCQ        *float64 `json:"mos_cq"`
+	Codec        *string  `json:"codec"`
+	SSRCs        []uint32 `json:"ssrcs"`
+	SilentMs     *float64 `json:"silent_ms"`
+	HoldMs       *float64 `json:"hold_ms"`
+	RtcpLost     *int64   `json:"rtcp_lost"` // signed: RFC 3550 lets it be negative
+	RtcpLossPct  *float64 `json:"rtcp_loss_pct"`
+	RtcpJitterMs *float64 `json:"rtcp_jitter_ms"`
+	RttMs        *float64 `json:"rtt_ms"` // of this segment
+}
+
+// Attempt is one downstream try of a call: a fork, a carrier, a redirect, an
+// authentication retry.
+type Attempt struct {
+	Domain      string      `json:"domain"`
+	FirstSeen   time.Time   `json:"first_seen"`
+	CallID      string      `json:"call_id"`
+	FromTag     string      `json:"from_tag"`
+	Branch      string      `json:"branch"`
+	RequestHost *string     `json:"request_host"`
+	DstIP       *netip.Addr `json:"dst_ip"`
+	DstPort     *uint16     `json:"dst_port"`
+	TrunkOut    *string     `json:"trunk_out"`
+	StartTime   *time.Time  `json:"start_time"`
+	RingTime    *time.Time  `json:"ring_time"`
+	EndTime     *time.Time  `json:"end_time"`
+	Status      *uint16     `json:"status"`
+	Reason      *string     `json:"reason"`
+	CauseQ850   *uint16     `json:"cause_q850"`
+	Won         bool        `json:"won"` // its 2xx made the call
+}
