@@ -1,0 +1,159 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate tells every value that cannot be used, one a line: the key, its
+// value, and what is wanted.
+func (c *Config) Validate() error {
+	var v validation
+	v.listen("http.listen", c.HTTP.Listen)
+	v.listen("hep.listen", c.HEP.Listen)
+
+	v.name("agent.domain", c.Agent.Domain)
+	if c.Agent.Node != "" {
+		v.name("agent.node", c.Agent.Node)
+	}
+	for i, s := range c.Agent.Collectors {
+		v.collector(fmt.Sprintf("agent.collectors[%d]", i), s)
+	}
+
+	for i, s := range c.Capture.Interfaces {
+		key := fmt.Sprintf("capture.interfaces[%d]", i)
+		v.check(s != "", key, s, "the name of a network interface")
+		v.check(slices.Index(c.Capture.Interfaces, s) == i, key, s, "each interface once")
+	}
+	// Below 256 bytes not even the headers of a tunnelled RTP packet fit.
+	v.size("capture.snaplen", c.Capture.SnapLen, 256, 256<<10)
+	v.size("capture.buffer", c.Capture.Buffer, 64<<10, 2<<30-1)
+
+	for i, p := range c.HEP.Ports {
+		v.check(p != 0, fmt.Sprintf("hep.ports[%d]", i), p, "a port from 1 to 65535")
+	}
+	v.duration("hep.max_skew", c.HEP.MaxSkew, time.Second, 10*365*day)
+	v.number("hep.max_connections", c.HEP.MaxConnections, 1, 1<<20)
+	v.size("hep.receive_buffer", c.HEP.ReceiveBuffer, 64<<10, 1<<30)
+
+	v.number("analyzer.shards", c.Analyzer.Shards, 0, 1024)
+
+	v.duration("dialog.t1", c.Dialog.T1, 10*time.Millisecond, time.Minute)
+	v.duration("dialog.timer_c", c.Dialog.TimerC, time.Second, day)
+	v.duration("dialog.no_bye", c.Dialog.NoBye, time.Second, day)
+	v.duration("dialog.longest_call", c.Dialog.LongestCall, time.Minute, 365*day)
+	v.check(c.Dialog.LongestCall >= c.Dialog.TimerC, "dialog.longest_call", c.Dialog.LongestCall,
+		fmt.Sprintf("no less than dialog.timer_c (%s)", c.Dialog.TimerC))
+	v.duration("dialog.grace", c.Dialog.Grace, 0, time.Hour)
+	v.duration("dialog.skew_window", c.Dialog.SkewWindow, 0, time.Minute)
+	v.number("dialog.max_calls", c.Dialog.MaxCalls, 1, 100_000_000)
+	for i, s := range c.Dialog.Emergency {
+		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("dialog.emergency[%d]", i), s,
+			"a number such as 112 or a URN such as urn:service:sos")
+	}
+	for i, s := range c.Dialog.Headers {
+		v.check(isHeaderPattern(s), fmt.Sprintf("dialog.headers[%d]", i), s, "a header name such as X-Trunk, or X-*")
+	}
+
+	v.duration("media.idle", c.Media.Idle, 5*time.Second, day)
+	v.number("media.max_streams", c.Media.MaxStreams, 1, 100_000_000)
+
+	if c.Store.DSN != "" {
+		v.dsn("store.dsn", c.Store.DSN)
+	}
+	v.number("store.batch_rows", c.Store.BatchRows, 1, 1_000_000)
+	for _, r := range []struct {
+		key string
+		d   Duration
+	}{
+		{"calls", c.Store.Retention.Calls},
+		{"attempts", c.Store.Retention.Attempts},
+		{"streams", c.Store.Retention.Streams},
+		{"intervals", c.Store.Retention.Intervals},
+		{"messages", c.Store.Retention.Messages},
+		{"drops", c.Store.Retention.Drops},
+	} {
+		if r.d != 0 {
+			v.duration("store.retention."+r.key, r.d, time.Hour, 100*365*day)
+		}
+	}
+
+	// Less than this and ClickHouse does not get through its own start.
+	v.size("clickhouse.memory", c.ClickHouse.Memory, 512<<20, 1<<44)
+	if p := c.ClickHouse.TCPPort; p != 0 {
+		v.check(p != c.ClickHouse.HTTPPort, "clickhouse.http_port", p, "another port than clickhouse.tcp_port")
+	}
+	return errors.Join(v.problems...)
+}
+
+func (d Duration) std() time.Duration { return time.Duration(d) }
+
+type validation struct{ problems []error }
+
+func (v *validation) check(ok bool, key string, value any, want string) {
+	if !ok {
+		if s, isText := value.(string); isText {
+			value = strconv.Quote(s)
+		}
+		v.problems = append(v.problems, fmt.Errorf("%s is %v; want %s", key, value, want))
+	}
+}
+
+func (v *validation) number(key string, n, low, high int) {
+	v.check(n >= low && n <= high, key, n, fmt.Sprintf("%d to %d", low, high))
+}
+
+func (v *validation) size(key string, s, low, high Size) {
+	v.check(s >= low && s <= high, key, s, fmt.Sprintf("%s to %s", low, high))
+}
+
+func (v *validation) duration(key string, d Duration, low, high time.Duration) {
+	v.check(d.std() >= low && d.std() <= high, key, d, fmt.Sprintf("%s to %s", Duration(low), Duration(high)))
+}
+
+// name takes what is shown in rows and compared in keys.
+func (v *validation) name(key, s string) {
+	bad := strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	v.check(s != "" && len(s) <= 64 && !bad, key, s, "a name of 1 to 64 bytes without spaces")
+}
+
+func (v *validation) listen(key, addr string) {
+	if addr == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(addr)
+	v.check(err == nil && isPort(port, true), key, addr, `an address such as :9060 or 127.0.0.1:9060, or ""`)
+}
+
+func (v *validation) collector(key, s string) {
+	u, err := url.Parse(s)
+	v.check(err == nil && slices.Contains([]string{"udp", "tcp"}, u.Scheme) && u.Hostname() != "" && isPort(u.Port(), false) &&
+		u.Path == "" && u.RawQuery == "", key, s, "udp://host:port or tcp://host:port")
+}
+
+// dsn checks the form only, and never shows the text: it holds a password.
+func (v *validation) dsn(key, s string) {
+	u, err := url.Parse(s)
+	v.check(err == nil && slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, u.Scheme) && u.Host != "",
+		key, redacted(s, "dsn"), "clickhouse://user:password@host:9000/database")
+}
+
+func isPort(s string, zero bool) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && (n > 0 || zero)
+}
+
+// isHeaderPattern takes an RFC 3261 token, or a token's beginning and *.
+// The * alone would keep every header, secrets included.
+func isHeaderPattern(s string) bool {
+	s = strings.TrimSuffix(s, "*")
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}*`, r)
+	})
+}

@@ -1,0 +1,122 @@
+package run
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a time.Duration that also understands whole or fractional days
+// ("90d"), which retention is told in.
+type Duration time.Duration
+
+const day = 24 * time.Hour
+
+// UnmarshalText reads "250ms", "1h30m", "90d" and "0".
+func (d *Duration) UnmarshalText(b []byte) error {
+	s := string(b)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err != nil || !(math.Abs(n) <= math.MaxInt64/float64(day)-1) {
+			return errDuration
+		}
+		*d = Duration(n * float64(day))
+		return nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return errDuration
+	}
+	*d = Duration(v)
+	return nil
+}
+
+var errDuration = fmt.Errorf("a duration such as 250ms, 30s, 12h or 90d")
+
+// String gives what UnmarshalText reads, as short as it is exact: "90d",
+// "10m", "1m30s".
+func (d Duration) String() string {
+	v := time.Duration(d)
+	if v == 0 {
+		return "0s"
+	}
+	if v%day == 0 && (v >= 2*day || v <= -2*day) {
+		return strconv.FormatInt(int64(v/day), 10) + "d"
+	}
+	// time.Duration writes 10m0s and 12h0m0s.
+	s := v.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+// MarshalText is String.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Size is a number of bytes.
+type Size int64
+
+var sizeUnits = []struct {
+	suffix string
+	bytes  int64
+}{
+	// The longer suffixes first: "KiB" ends in "B" too.
+	{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3},
+	{"B", 1}, {"", 1},
+}
+
+// UnmarshalText reads "65535", "64KiB", "1.5GiB", "2GB" (10^9).
+func (s *Size) UnmarshalText(b []byte) error {
+	for _, u := range sizeUnits {
+		digits, ok := strings.CutSuffix(string(b), u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if err != nil || !(n >= 0 && n*float64(u.bytes) < math.MaxInt64) {
+			return errSize
+		}
+		*s = Size(math.Round(n * float64(u.bytes)))
+		return nil
+	}
+	return errSize
+}
+
+var errSize = fmt.Errorf("a size in bytes such as 65535, 64KiB or 2GiB")
+
+// String gives what UnmarshalText reads, in the largest binary unit that is
+// exact.
+func (s Size) String() string {
+	for _, u := range sizeUnits[:4] {
+		if s != 0 && int64(s)%u.bytes == 0 {
+			return strconv.FormatInt(int64(s)/u.bytes, 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// MarshalText is String.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogFormat is the form of log lines: text or json.
+type LogFormat string
+
+// UnmarshalText takes text and json.
+func (f *LogFormat) UnmarshalText(b []byte) error {
+	switch v := LogFormat(b); v {
+	case "text", "json":
+		*f = v
+		return nil
+	}
+	return fmt.Errorf("text or json")
+}
+
+// MarshalText is the name itself.
+func (f LogFormat) MarshalText() ([]byte, error) { return []byte(f), nil }
