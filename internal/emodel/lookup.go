@@ -29,9 +29,9 @@ func Lookup(f Format) (Codec, bool) {
 		}
 		return g711PLC, true
 	case "G729", "G729A", "G729B", "G729AB":
-		// RFC 4856 2.1.9: Annex B, which is VAD, is used unless annexb=no
-		// says otherwise. The name does not tell G.729 from G.729A: their
-		// bit streams are the same.
+		// Annex B, which is VAD, is used unless annexb=no says otherwise
+		// (RFC 4856, audio/G729). The name does not tell G.729 from G.729A:
+		// their bit streams are the same.
 		if strings.EqualFold(parameter(f.Fmtp, "annexb"), "no") {
 			return g729, true
 		}
@@ -78,7 +78,7 @@ func parameter(fmtp, name string) string {
 
 // g723 tells the rate by the size of a frame: 24 bytes at 6.3 kbit/s, 20 at
 // 5.3 (RFC 3551 4.5.3), one to several a packet; else by the bitrate that
-// RFC 4856 2.1.6 allows in the fmtp.
+// RFC 4856 allows in the fmtp.
 func g723(f Format) Codec {
 	at63, at53 := f.PayloadBytes > 0 && f.PayloadBytes%24 == 0, f.PayloadBytes > 0 && f.PayloadBytes%20 == 0
 	bitrate := parameter(f.Fmtp, "bitrate")
@@ -98,7 +98,7 @@ func g723(f Format) Codec {
 }
 
 // ilbc tells the mode by the size of a frame: 38 bytes for 20 ms, 50 for 30 ms
-// (RFC 3952 3.1); else by the fmtp, where 30 ms is the default (section 5).
+// (RFC 3952 section 3); else by the fmtp, where 30 ms is what its absence means.
 func ilbc(f Format) Codec {
 	at20, at30 := f.PayloadBytes > 0 && f.PayloadBytes%38 == 0, f.PayloadBytes > 0 && f.PayloadBytes%50 == 0
 	switch {
@@ -117,30 +117,22 @@ var amrBits = [8]int{95, 103, 118, 134, 148, 159, 204, 244}
 
 // amrMode tells the mode by the size of a packet of one frame, else by a
 // mode-set that leaves no choice, else assumes the highest: AMR adapts, and
-// an unrestricted sender begins there. The size is RFC 4867 4.3 (mode request
-// 4 bits, table of contents 6, speech) or, octet-aligned, 4.4 (one byte each,
-// then speech).
+// an unrestricted sender begins there.
+//
+// The size is, bandwidth-efficient (RFC 4867 4.3), 4 bits of mode request, 6
+// of table of contents and the speech; octet-aligned (4.4) a byte, a byte and
+// the speech. No size of the one is that of another mode in the other, so the
+// fmtp need not be known.
 func amrMode(f Format) Codec {
-	aligned := parameter(f.Fmtp, "octet-align") == "1"
-	found := -1
 	for mode, bits := range amrBits {
-		size := (4 + 6 + bits + 7) / 8
-		if aligned {
-			size = 2 + (bits+7)/8
-		}
-		if size == f.PayloadBytes {
-			found = mode
+		if f.PayloadBytes == (4+6+bits+7)/8 || f.PayloadBytes == 2+(bits+7)/8 {
+			return amr[mode]
 		}
 	}
-	if found < 0 {
-		if mode, err := strconv.Atoi(parameter(f.Fmtp, "mode-set")); err == nil && mode >= 0 && mode < len(amr) {
-			found = mode
-		}
+	if mode, err := strconv.Atoi(parameter(f.Fmtp, "mode-set")); err == nil && mode >= 0 && mode < len(amr) {
+		return amr[mode]
 	}
-	if found < 0 {
-		c := amr[7]
-		c.IeStatus = Assumed
-		return c
-	}
-	return amr[found]
+	c := amr[7]
+	c.IeStatus = Assumed
+	return c
 }
