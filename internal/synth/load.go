@@ -1,0 +1,130 @@
+package synth
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// Options shape a load of calls. The zero value of a field gives its default.
+type Options struct {
+	Calls      int     // number of calls; 10
+	Seconds    float64 // of media in each call; 30
+	Concurrent int     // most calls up at once; as many as Calls
+	Codec      string  // one of Codecs; PCMU
+	Impairment         // of both directions of each call, before the tap
+	Seed       int64
+	NoRTCP     bool // leave sender and receiver reports out
+	IPv6       bool // 2001:db8::/32 instead of IPv4
+}
+
+func (o Options) withDefaults() Options {
+	if o.Calls == 0 {
+		o.Calls = 10
+	}
+	if o.Seconds == 0 {
+		o.Seconds = 30
+	}
+	if o.Concurrent == 0 {
+		o.Concurrent = o.Calls
+	}
+	if o.Codec == "" {
+		o.Codec = pcmu.name
+	}
+	return o
+}
+
+// The most calls that can be up at once: a pair of ports for each, on 250
+// addresses.
+const mostConcurrent = 250 * portsPerAddress
+
+const portsPerAddress = 24000
+
+// Calls is a load of answered calls with RTP and RTCP in both directions.
+// The load starts gradually: a call begins each (length of a call) / Concurrent.
+func Calls(o Options) (Capture, error) {
+	o = o.withDefaults()
+	c, err := codecByName(o.Codec)
+	if err != nil {
+		return Capture{}, err
+	}
+	if o.Calls < 0 || o.Seconds < 0 || o.Concurrent < 0 || o.Seconds > 1e6 {
+		return Capture{}, fmt.Errorf("calls %d, seconds %g, concurrent %d: none may be negative, nor the seconds more than a million", o.Calls, o.Seconds, o.Concurrent)
+	}
+	if o.Concurrent > mostConcurrent {
+		return Capture{}, fmt.Errorf("concurrent %d is more than the %d that there are ports for", o.Concurrent, mostConcurrent)
+	}
+	if err := o.Impairment.check(); err != nil {
+		return Capture{}, err
+	}
+	o.mirrored = false
+	return Capture{Name: "calls", Seed: o.Seed, plan: func(r *run) {
+		r.add(&arrivals{options: o, codec: c})
+	}}, nil
+}
+
+// arrivals begins the calls of a load, each when it is due.
+type arrivals struct {
+	options Options
+	codec   codec
+	begun   int
+}
+
+// setupTime is what a load call takes beside its media, at most.
+const setupTime = 3 * time.Second
+
+func (l *arrivals) spacing() micros {
+	length := setupTime + time.Duration(l.options.Seconds*float64(time.Second))
+	return inMicros(length) / micros(l.options.Concurrent)
+}
+
+func (l *arrivals) peek() (micros, bool) {
+	return micros(l.begun) * l.spacing(), l.begun < l.options.Calls
+}
+
+func (l *arrivals) take(r *run, _ *emission) bool {
+	i, o := l.begun, l.options
+	s := newScript(r, fmt.Sprint("calls ", i), o.Seed)
+	s.now = micros(i) * l.spacing()
+	s.rtcpOff = o.NoRTCP
+	l.begun++
+	// The slot is free again when a call begins Concurrent calls later.
+	slot := i % o.Concurrent
+	a := l.endpoint(s, 1, slot)
+	b := l.endpoint(s, 2, slot)
+	a.user = fmt.Sprintf("+120255501%02d", i%100)
+	b.user = fmt.Sprintf("+442079460%03d", i%1000)
+	d := s.call(a, b)
+	d.codecs = []codec{l.codec, telephoneEvent}
+	c := d.connect()
+	length := time.Duration(o.Seconds * float64(time.Second)).Truncate(l.codec.ptime)
+	if length > 0 {
+		d.talk(length)
+	}
+	for _, f := range s.flows {
+		f.impaired, f.wander = o.Impairment, 0
+	}
+	bye := d.hangup(a)
+	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller"})
+	s.finish()
+	return false
+}
+
+// endpoint is the phone or gateway of one side with a pair of media ports of
+// its own.
+func (l *arrivals) endpoint(s *script, side, slot int) *party {
+	host := byte(1 + slot%250)
+	var addr netip.Addr
+	if l.options.IPv6 {
+		addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: host, 7: byte(side)})
+	} else if side == 1 {
+		addr = netip.AddrFrom4([4]byte{198, 51, 100, host})
+	} else {
+		addr = netip.AddrFrom4([4]byte{203, 0, 113, host})
+	}
+	p := s.party("", "", addr.String(), [3]string{"", "Yealink SIP-T46S 66.86.0.15", "Sonus SBC 5400"}[side])
+	p.rtp = netip.AddrPortFrom(addr, uint16(16384+2*(slot/250)))
+	return p
+}

@@ -1,0 +1,307 @@
+package synth
+
+import (
+	"encoding/hex"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// script writes a capture down step by step. Its clock is where the next
+// message is put; sending moves it by a few milliseconds, wait moves it on.
+type script struct {
+	r     *run
+	rng   *rand.Rand
+	now   micros
+	items []emission // signalling and all that is no RTP
+	sent  []*msg
+	flows []*flow
+	rtcp  []*reporter
+	conns map[[2]netip.AddrPort]*tcpState
+	ipIDs uint16
+
+	rtcpOff  bool
+	mirrored bool
+
+	// The cast. alice calls bob; the others come in where a case needs them.
+	alice, bob, carol, dave *party
+	proxy, sbc              *party
+}
+
+func newScript(r *run, name string, seed int64) *script {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	s := &script{r: r, rng: rand.New(rand.NewPCG(uint64(seed), h.Sum64())), conns: map[[2]netip.AddrPort]*tcpState{}}
+	s.alice = s.party("+12025550142", "Alice Adams", "198.51.100.20", "Yealink SIP-T46S 66.86.0.15")
+	s.bob = s.party("+442079460123", "Bob Brown", "203.0.113.40", "Grandstream GXP2170 1.0.11.79")
+	s.carol = s.party("+12025550177", "Carol Clark", "203.0.113.41", "PolycomVVX-VVX_411-UA/5.9.6")
+	s.dave = s.party("+442079460155", "Dave Dunn", "198.51.100.23", "Cisco-CP8841/12.8.1")
+	s.proxy = s.party("proxy", "", "192.0.2.10", "kamailio (5.7.4 (x86_64/linux))")
+	s.sbc = s.party("sbc", "", "192.0.2.30", "Oracle SBC")
+	return s
+}
+
+func (s *script) party(user, display, addr, agent string) *party {
+	a := netip.MustParseAddr(addr)
+	return &party{user: user, display: display, host: "example.com", agent: agent,
+		sip: netip.AddrPortFrom(a, 5060), rtp: netip.AddrPortFrom(a, uint16(16384+2*s.rng.IntN(4000))),
+		session: 1700000000 + uint64(s.rng.IntN(99999999))}
+}
+
+// finish hands everything to the run.
+func (s *script) finish() {
+	if s.mirrored {
+		for _, e := range slices.Clone(s.items) {
+			e.at += 30
+			s.items = append(s.items, e)
+		}
+	}
+	s.r.add(newList(s.items))
+	for _, f := range s.flows {
+		f.impaired.mirrored = s.mirrored
+		s.r.add(f)
+	}
+	for _, p := range s.rtcp {
+		p.copied = s.mirrored
+		s.r.add(p)
+	}
+}
+
+func (s *script) hex(bytes int) string {
+	b := make([]byte, bytes)
+	for i := range b {
+		b[i] = byte(s.rng.Uint32())
+	}
+	return hex.EncodeToString(b)
+}
+
+func (s *script) wait(d time.Duration) { s.now += inMicros(d) }
+
+// at moves the clock to a time, earlier ones included.
+func (s *script) at(t micros) { s.now = t }
+
+// put puts m on the wire between its two parties, at the clock.
+func (s *script) put(m *msg) {
+	m.at = s.now
+	s.sent = append(s.sent, m)
+	b := m.bytes()
+	if m.transport == packet.TCP {
+		s.segments(m, b)
+	} else {
+		s.datagram(emission{src: m.by.sip, dst: m.peer.sip, kind: packet.KindSIP, dscp: 24, callID: m.dialog.callID, payload: b, msg: m})
+	}
+	s.now += 2000 + micros(s.rng.IntN(3000))
+}
+
+// again repeats a message as it was, at the clock.
+func (s *script) again(m *msg) *msg {
+	m = m.clone()
+	s.put(m)
+	return m
+}
+
+// datagram adds a UDP datagram at the clock, which does not move.
+func (s *script) datagram(e emission) {
+	s.ipIDs++
+	e.at, e.transport, e.ttl, e.ipID = s.now, packet.UDP, 62, s.ipIDs
+	s.items = append(s.items, e)
+}
+
+// ping is an OPTIONS between two parties that have nothing to do with the
+// calls: packet time goes on, whatever else is silent.
+func (s *script) ping() {
+	d := s.call(s.party("ping", "", "192.0.2.61", "heartbeat"), s.party("ping", "", "192.0.2.62", "heartbeat"))
+	d.invited = &msg{}
+	d.recordRoute = false
+	m := d.build(d.a, "OPTIONS")
+	m.set("To", d.b.name())
+	d.reply(d.send(m), 200)
+}
+
+// tcpState is one direction's sequence numbers of a connection.
+type tcpState struct{ seq uint32 }
+
+// segments sends b over TCP, on the connection of m's parties; the first
+// message opens it.
+func (s *script) segments(m *msg, b []byte) {
+	there, back := [2]netip.AddrPort{m.by.sip, m.peer.sip}, [2]netip.AddrPort{m.peer.sip, m.by.sip}
+	if s.conns[there] == nil {
+		s.conns[there], s.conns[back] = &tcpState{s.rng.Uint32()}, &tcpState{s.rng.Uint32()}
+		s.segment(there, tcpSYN, nil, nil, m.dialog.callID)
+		s.segment(back, tcpSYN|tcpACK, nil, nil, m.dialog.callID)
+		s.segment(there, tcpACK, nil, nil, m.dialog.callID)
+		m.at = s.now
+	}
+	const mss = 1448
+	for len(b) > 0 {
+		n := min(len(b), mss)
+		var whole *msg
+		if n == len(b) {
+			whole = m
+			m.at = s.now
+		}
+		s.segment(there, tcpPSH|tcpACK, b[:n], whole, m.dialog.callID)
+		b = b[n:]
+	}
+	s.segment(back, tcpACK, nil, nil, m.dialog.callID)
+}
+
+func (s *script) segment(way [2]netip.AddrPort, flags uint8, b []byte, whole *msg, callID string) {
+	from, back := s.conns[way], s.conns[[2]netip.AddrPort{way[1], way[0]}]
+	s.ipIDs++
+	e := emission{at: s.now, src: way[0], dst: way[1], transport: packet.TCP, dscp: 24, ttl: 62, ipID: s.ipIDs, callID: callID,
+		payload: b, msg: whole, tcp: &tcpSegment{seq: from.seq, ack: back.seq, flags: flags}}
+	if flags == tcpSYN {
+		e.tcp.ack = 0
+	}
+	if whole != nil {
+		e.kind = packet.KindSIP
+	}
+	from.seq += uint32(len(b))
+	if flags&(tcpSYN|tcpFIN) != 0 {
+		from.seq++
+	}
+	s.items = append(s.items, e)
+	s.now += 100
+}
+
+func (s *script) newSender(p *party) *sender {
+	return &sender{ssrc: s.rng.Uint32(), next: s.rng.Uint32() & 0x7fff, ts: s.rng.Uint32(), seed: s.rng.Uint64(),
+		cname: p.user + "@" + p.sip.Addr().String()}
+}
+
+// naturalWander is how late a packet of an unimpaired scenario stream is at
+// most: phones are not exact.
+const naturalWander = 400 * time.Microsecond
+
+// audio is n packets' worth of d in codec c.
+func audio(c codec, d time.Duration) part {
+	return part{kind: audioPart, codec: c, packets: int(d / c.ptime)}
+}
+
+func mute(d time.Duration) part { return part{kind: mutePart, silence: d} }
+
+// noise is one comfort noise packet and then silence.
+func noise(d time.Duration) part { return part{kind: noisePart, codec: comfortNoise, silence: d} }
+
+// digit is an RFC 4733 event of 100 ms.
+func digit(d uint8) part { return part{kind: eventPart, codec: telephoneEvent, packets: 5, digit: d} }
+
+// stream sends parts from the clock on, which does not move.
+func (s *script) stream(d *dialog, side string, snd *sender, from, to netip.AddrPort, parts ...part) *flow {
+	f := newFlow(s.r, snd, from, to, s.now, parts)
+	f.wander = inMicros(naturalWander)
+	f.labels = streamLabels{direction: side, match: "sdp"}
+	if d != nil {
+		f.callID = d.callID
+	}
+	s.flows = append(s.flows, f)
+	return f
+}
+
+// matched sets how the stream is expected to meet its dialog.
+func (f *flow) matched(how string) *flow {
+	f.labels.match = how
+	if f.labels.match == "none" {
+		f.labels.direction = ""
+	}
+	f.meter.flow.labels = f.labels
+	return f
+}
+
+// talk lets both sides of d send media for a while, with RTCP, and waits for
+// the end of it.
+func (d *dialog) talk(length time.Duration) {
+	s := d.s
+	s.wait(20 * time.Millisecond)
+	a := s.stream(d, "a", d.senderA, d.a.rtp, d.b.rtp, audio(d.codecs[0], length))
+	b := s.stream(d, "b", d.senderB, d.b.rtp, d.a.rtp, audio(d.codecs[0], length))
+	s.reports(a, b, next(d.a.rtp), next(d.b.rtp), length)
+	s.wait(length + 30*time.Millisecond)
+}
+
+// next is the RTCP port beside an RTP port (RFC 3550 11).
+func next(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }
+
+// reports adds the RTCP of both ends of two opposite flows. b may be nil: one
+// side hears only.
+func (s *script) reports(a, b *flow, portA, portB netip.AddrPort, length time.Duration) {
+	if s.rtcpOff {
+		return
+	}
+	until := s.now + inMicros(length)
+	// The tap is 2 ms from alice's side and 18 ms from bob's.
+	ra := &reporter{src: portA, dst: portB, callID: a.callID, own: a.meter, sender: a.sender, away: 2 * time.Millisecond, due: s.now + 1_200_000, until: until}
+	rb := &reporter{src: portB, dst: portA, callID: a.callID, heard: a.meter, away: 18 * time.Millisecond, due: s.now + 1_700_000, until: until}
+	ra.other, rb.other = rb, ra
+	if b != nil {
+		ra.heard, rb.own, rb.sender = b.meter, b.meter, b.sender
+	} else {
+		rb.sender = s.newSender(s.bob)
+	}
+	s.rtcp = append(s.rtcp, ra, rb)
+}
+
+// row states one expected row of calls.
+type row struct {
+	start, ring, answer, end *msg
+	endAt                    micros // instead of end, 0 when not used
+	by                       string // hangup_by
+	final                    *msg   // whose status counts
+	flags                    []string
+
+	challenges, retransmissions, invites, attempts *uint32
+	q850, sip                                      *uint16
+	diverted                                       string
+	session                                        *dialog
+	mediaSeen                                      string
+}
+
+func count(n int) *uint32 { return new(uint32(n)) }
+
+func cause(n int) *uint16 { return new(uint16(n)) }
+
+func (s *script) row(d *dialog, state record.State, w row) {
+	when := func(m *msg) *time.Time {
+		if m == nil {
+			return nil
+		}
+		return new(m.first().at.time())
+	}
+	c := CallTruth{CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.b.user, State: state,
+		StartTime: when(w.start), RingTime: when(w.ring), AnswerTime: when(w.answer), EndTime: when(w.end),
+		Challenges: w.challenges, Retransmissions: w.retransmissions, Invites: w.invites, Attempts: w.attempts,
+		CauseQ850: w.q850, CauseSIP: w.sip, Session: d.callID, Flags: append([]string{}, w.flags...)}
+	slices.Sort(c.Flags)
+	if d.a.old {
+		c.FromTag = ""
+	}
+	if w.endAt != 0 {
+		c.EndTime = new(w.endAt.time())
+	}
+	final := w.final
+	if final == nil {
+		final = w.answer
+	}
+	if final != nil {
+		c.FinalStatus, c.ToTag = new(uint16(final.status)), d.toTag
+	}
+	if w.by != "" {
+		c.HangupBy = new(w.by)
+	}
+	if w.diverted != "" {
+		c.DivertedFrom = new(w.diverted)
+	}
+	if w.session != nil {
+		c.Session = w.session.callID
+	}
+	if w.mediaSeen != "" {
+		c.MediaSeen = new(w.mediaSeen)
+	}
+	s.r.calls = append(s.r.calls, c)
+}
