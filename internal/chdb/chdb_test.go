@@ -79,4 +79,3 @@ func TestStartAnswersAndStops(t *testing.T) {
 		t.Error(err)
 	}
 }
-
