@@ -1,0 +1,278 @@
+package media
+
+import (
+	"slices"
+	"time"
+)
+
+// interval is what happened between two multiples of Interval. Packets, bytes
+// and what is said of them are counted where they arrived, expected and
+// distinct where their sequence number was new.
+type interval struct {
+	start, last          int64 // ns
+	open                 bool
+	packets              uint32
+	expected, distinct   uint64
+	duplicates           uint32
+	reordered, restarts  uint32
+	events, dtmf, cn     uint32
+	bytes                uint64
+	deltaMax             int64 // ns
+	step                 uint32
+	votes                int32
+	vlan                 uint16
+	ttlMin, ttlMax, dscp uint8
+	types                uint8
+	payloads             [maxPayloadTypes]payloadTally
+}
+
+// maxPayloadTypes is how many payload types an interval tells apart. A stream
+// of a call has two or three; packets of further ones stay in Packets only.
+const maxPayloadTypes = 6
+
+type payloadTally struct {
+	n  uint32
+	pt uint8
+}
+
+func (v *interval) countPayload(pt uint8) {
+	for i := range v.payloads[:v.types] {
+		if v.payloads[i].pt == pt {
+			v.payloads[i].n++
+			return
+		}
+	}
+	if v.types < maxPayloadTypes {
+		v.payloads[v.types] = payloadTally{1, pt}
+		v.types++
+	}
+}
+
+// vote finds the step that most packets of the interval have (Boyer and
+// Moore's majority vote).
+func (v *interval) vote(step uint32) {
+	switch {
+	case v.votes == 0:
+		v.step, v.votes = step, 1
+	case v.step == step:
+		v.votes++
+	default:
+		v.votes--
+	}
+}
+
+// countTTL keeps the range of what is known.
+func (v *interval) countTTL(ttl uint8) {
+	if v.ttlMin == 0 || ttl < v.ttlMin {
+		v.ttlMin = ttl
+	}
+	v.ttlMax = max(v.ttlMax, ttl)
+}
+
+// absorb joins the interval before, which nobody took in time.
+func (v *interval) absorb(before *interval) {
+	v.start = before.start
+	v.packets += before.packets
+	v.expected += before.expected
+	v.distinct += before.distinct
+	v.duplicates += before.duplicates
+	v.reordered += before.reordered
+	v.restarts += before.restarts
+	v.events += before.events
+	v.dtmf += before.dtmf
+	v.cn += before.cn
+	v.bytes += before.bytes
+	v.deltaMax = max(v.deltaMax, before.deltaMax)
+	if before.votes > v.votes {
+		v.step, v.votes = before.step, before.votes
+	}
+	if before.ttlMin != 0 {
+		v.countTTL(before.ttlMin)
+		v.countTTL(before.ttlMax)
+	}
+	for _, p := range before.payloads[:before.types] {
+		v.countPayload(p.pt)
+		for i := range v.payloads[:v.types] {
+			if v.payloads[i].pt == p.pt {
+				v.payloads[i].n += p.n - 1
+			}
+		}
+	}
+}
+
+func (v *interval) counts() Counts {
+	return Counts{
+		Packets:    uint64(v.packets),
+		Bytes:      v.bytes,
+		Expected:   v.expected,
+		Lost:       v.expected - v.distinct,
+		Duplicates: uint64(v.duplicates),
+		Reordered:  uint64(v.reordered),
+		Restarts:   uint64(v.restarts),
+		Events:     uint64(v.events),
+		DTMF:       uint64(v.dtmf),
+		CN:         uint64(v.cn),
+	}
+}
+
+// Add adds another interval's or stream's counts.
+func (c *Counts) Add(d Counts) {
+	c.Packets += d.Packets
+	c.Bytes += d.Bytes
+	c.Expected += d.Expected
+	c.Lost += d.Lost
+	c.Duplicates += d.Duplicates
+	c.Reordered += d.Reordered
+	c.Restarts += d.Restarts
+	c.Events += d.Events
+	c.DTMF += d.DTMF
+	c.CN += d.CN
+}
+
+// intervalNs is Interval as the meter counts time.
+const intervalNs = int64(Interval)
+
+// Due reports whether Report has something to give at now, in ns since 1970.
+// It costs one comparison, so that it can stand before every Observe.
+func (m *Meter) Due(now int64) bool { return now >= m.due }
+
+// setDue follows every change of the open intervals.
+func (m *Meter) setDue() {
+	switch {
+	case m.prev.open:
+		m.due = m.prev.start + 2*intervalNs
+	case m.cur.open:
+		m.due = m.cur.start + 2*intervalNs
+	default:
+		m.due = maxTime
+	}
+}
+
+// Report fills r with the oldest interval that is complete at now (ns since
+// 1970, packet time) and reports whether there was one; call it until it says
+// no, and before Observe of a packet that makes it Due. An interval is
+// complete one interval after its end: packets that come late until then
+// still count where their sequence number belongs. An interval without
+// packets gives no report. r's slices are used again.
+func (m *Meter) Report(now int64, r *Report) bool {
+	if now < m.due {
+		return false
+	}
+	if !m.prev.open {
+		m.closeCurrent()
+	}
+	m.take(r)
+	return true
+}
+
+// Final fills r with what is left, oldest first; the last report of the
+// stream is marked Final, and after it Final returns false. Call it until
+// then when the stream went idle, its addresses were given to another call,
+// or the input ended.
+func (m *Meter) Final(r *Report) bool {
+	if !m.opened || m.final {
+		return false
+	}
+	if !m.prev.open && m.cur.open {
+		m.closeCurrent()
+	}
+	if !m.prev.open { // everything was reported: the end itself is left to say
+		m.prev = interval{start: align(m.last), last: m.last, open: true, dscp: m.prev.dscp, vlan: m.prev.vlan}
+	}
+	m.take(r)
+	if !m.cur.open {
+		r.Final, m.final = true, true
+	}
+	return true
+}
+
+// closeCurrent makes the current interval the previous one. What the previous
+// one held, if it was not taken, is joined to it.
+func (m *Meter) closeCurrent() {
+	if m.prev.open {
+		m.cur.absorb(&m.prev)
+		m.seq.curMark = m.seq.prevMark // stragglers of both count in the joined one
+	}
+	m.prev = m.cur
+	m.cur = interval{}
+	m.seq.roll()
+	m.jitter.roll()
+	if m.candidates != nil {
+		for i := range m.candidates {
+			m.candidates[i].roll()
+		}
+	}
+	m.setDue()
+}
+
+// take gives the previous interval.
+func (m *Meter) take(r *Report) {
+	v := &m.prev
+	delta := v.counts()
+	m.total.Add(delta)
+	types, jitter, total := r.PayloadTypes[:0], r.Jitter[:0], r.TotalJitter[:0]
+	if v.votes > 0 {
+		m.step = v.step
+	}
+	*r = Report{
+		SSRC:          m.ssrc,
+		Start:         time.Unix(0, v.start).UTC(),
+		First:         time.Unix(0, m.first).UTC(),
+		Last:          time.Unix(0, v.last).UTC(),
+		Delta:         delta,
+		Total:         m.total,
+		DeltaMaxMs:    float64(v.deltaMax) / 1e6,
+		TimestampStep: m.step,
+		TTLMin:        v.ttlMin,
+		TTLMax:        v.ttlMax,
+		DSCP:          v.dscp,
+		VLAN:          v.vlan,
+		SSRCChanged:   m.takeover,
+	}
+	rate := m.mediaClock
+	if m.candidates == nil && rate != 0 {
+		r.PtimeMs = float64(m.step) * 1000 / float64(rate)
+	}
+	for _, p := range v.payloads[:v.types] {
+		types = append(types, PayloadCount{p.pt, uint64(p.n)})
+	}
+	slices.SortFunc(types, func(a, b PayloadCount) int { return int(a.PT) - int(b.PT) })
+	r.PayloadTypes = types
+	r.PayloadType = m.mainPayload(types)
+	if m.candidates == nil {
+		if w := m.jitter.take(); w.n > 0 {
+			jitter = append(jitter, w.entry(rate))
+		}
+		if m.jitter.total.n > 0 {
+			total = append(total, m.jitter.total.entry(rate))
+		}
+	} else {
+		for i := range m.candidates {
+			k := &m.candidates[i]
+			if w := k.take(); w.n > 0 {
+				jitter = append(jitter, w.entry(CandidateRates[i]))
+			}
+			if k.total.n > 0 {
+				total = append(total, k.total.entry(CandidateRates[i]))
+			}
+		}
+	}
+	r.Jitter, r.TotalJitter = jitter, total
+	m.prev.open = false
+	m.setDue()
+}
+
+// mainPayload is the payload type that most packets of the interval have;
+// events and comfort noise only when there is nothing else. An interval
+// without packets has the stream's last.
+func (m *Meter) mainPayload(types []PayloadCount) uint8 {
+	best, bestN, bestMedia := m.pt, uint64(0), false
+	for _, p := range types {
+		kind := m.lookup(p.PT).kind
+		media := kind == kindMedia || kind == kindUnknown
+		if media && !bestMedia || media == bestMedia && p.N > bestN {
+			best, bestN, bestMedia = p.PT, p.N, media
+		}
+	}
+	return best
+}
