@@ -1,0 +1,111 @@
+package capture
+
+import (
+	"errors"
+	"io"
+)
+
+// windowSize is large enough to make system calls rare and small enough to
+// stay in the processor's cache: 16 KiB to 4 MiB read equally fast but for the
+// extremes (measured 2026-03, pcap of 200 byte frames).
+const windowSize = 256 << 10
+
+// errShort says that the input ended before the bytes that were asked for.
+var errShort = errors.New("input ended")
+
+// window is a buffered reader that lends its bytes instead of copying them.
+// What peek lends is valid until the next peek.
+type window struct {
+	r      io.Reader
+	buf    []byte
+	at     int   // begin of what was read and not yet consumed
+	end    int   // its end
+	offset int64 // of at, in the input
+	err    error // of r, kept until the bytes before it are consumed
+}
+
+// peek lends the next n bytes without consuming them. When the input ends
+// before, it lends what there is with errShort, or with the reader's error.
+func (w *window) peek(n int) ([]byte, error) {
+	if w.end-w.at >= n {
+		return w.buf[w.at : w.at+n], nil
+	}
+	return w.fill(n)
+}
+
+// fill reads until n bytes are there. The buffer grows as bytes arrive, not as
+// a length field promises.
+func (w *window) fill(n int) ([]byte, error) {
+	w.end = copy(w.buf, w.buf[w.at:w.end])
+	w.at = 0
+	for w.end < n && w.err == nil {
+		if w.end == len(w.buf) {
+			grown := make([]byte, 2*len(w.buf))
+			copy(grown, w.buf)
+			w.buf = grown
+		}
+		var got int
+		got, w.err = w.r.Read(w.buf[w.end:])
+		w.end += got
+	}
+	if w.end >= n {
+		return w.buf[:n], nil
+	}
+	if w.err == io.EOF {
+		return w.buf[:w.end], errShort
+	}
+	return w.buf[:w.end], w.err
+}
+
+// skip consumes n bytes that were lent.
+func (w *window) skip(n int) {
+	w.at += n
+	w.offset += int64(n)
+}
+
+// discard consumes n bytes without keeping them.
+func (w *window) discard(n int64) error {
+	for n > 0 {
+		step := int(min(n, windowSize))
+		if _, err := w.peek(step); err != nil {
+			return err
+		}
+		w.skip(step)
+		n -= int64(step)
+	}
+	return nil
+}
+
+// atEnd tells whether the input ends here.
+func (w *window) atEnd() bool {
+	_, err := w.peek(1)
+	return err == errShort
+}
+
+// Read consumes bytes into b, for a decompressor on top of the window.
+func (w *window) Read(b []byte) (int, error) {
+	if w.at == w.end {
+		if _, err := w.peek(1); err != nil {
+			if err == errShort {
+				err = io.EOF
+			}
+			return 0, err
+		}
+	}
+	n := copy(b, w.buf[w.at:w.end])
+	w.skip(n)
+	return n, nil
+}
+
+// ReadByte keeps gzip from putting a buffer of its own on top.
+func (w *window) ReadByte() (byte, error) {
+	b, err := w.peek(1)
+	if err != nil {
+		if err == errShort {
+			err = io.EOF
+		}
+		return 0, err
+	}
+	w.skip(1)
+	return b[0], nil
+}
