@@ -10,40 +10,36 @@ import (
 // distinct where their sequence number was new.
 type interval struct {
 	start, last          int64 // ns
-	open                 bool
-	packets              uint32
+	deltaMax             int64 // ns
+	bytes                uint64
 	expected, distinct   uint64
+	packets              uint32
 	duplicates           uint32
 	reordered, restarts  uint32
 	events, dtmf, cn     uint32
-	bytes                uint64
-	deltaMax             int64 // ns
 	step                 uint32
 	votes                int32
-	vlan                 uint16
+	payloadN             [maxPayloadTypes]uint32
+	payloadPT            [maxPayloadTypes]uint8
+	types                uint8 // how many of them are in use
 	ttlMin, ttlMax, dscp uint8
-	types                uint8
-	payloads             [maxPayloadTypes]payloadTally
+	vlan                 uint16
+	open                 bool
 }
 
 // maxPayloadTypes is how many payload types an interval tells apart. A stream
 // of a call has two or three; packets of further ones stay in Packets only.
-const maxPayloadTypes = 6
+const maxPayloadTypes = 4
 
-type payloadTally struct {
-	n  uint32
-	pt uint8
-}
-
-func (v *interval) countPayload(pt uint8) {
-	for i := range v.payloads[:v.types] {
-		if v.payloads[i].pt == pt {
-			v.payloads[i].n++
+func (v *interval) countPayload(pt uint8, n uint32) {
+	for i, seen := range v.payloadPT[:v.types] {
+		if seen == pt {
+			v.payloadN[i] += n
 			return
 		}
 	}
 	if v.types < maxPayloadTypes {
-		v.payloads[v.types] = payloadTally{1, pt}
+		v.payloadPT[v.types], v.payloadN[v.types] = pt, n
 		v.types++
 	}
 }
@@ -90,13 +86,8 @@ func (v *interval) absorb(before *interval) {
 		v.countTTL(before.ttlMin)
 		v.countTTL(before.ttlMax)
 	}
-	for _, p := range before.payloads[:before.types] {
-		v.countPayload(p.pt)
-		for i := range v.payloads[:v.types] {
-			if v.payloads[i].pt == p.pt {
-				v.payloads[i].n += p.n - 1
-			}
-		}
+	for i, pt := range before.payloadPT[:before.types] {
+		v.countPayload(pt, before.payloadN[i])
 	}
 }
 
@@ -233,8 +224,8 @@ func (m *Meter) take(r *Report) {
 	if m.candidates == nil && rate != 0 {
 		r.PtimeMs = float64(m.step) * 1000 / float64(rate)
 	}
-	for _, p := range v.payloads[:v.types] {
-		types = append(types, PayloadCount{p.pt, uint64(p.n)})
+	for i, pt := range v.payloadPT[:v.types] {
+		types = append(types, PayloadCount{pt, uint64(v.payloadN[i])})
 	}
 	slices.SortFunc(types, func(a, b PayloadCount) int { return int(a.PT) - int(b.PT) })
 	r.PayloadTypes = types

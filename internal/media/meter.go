@@ -139,10 +139,10 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	if h.PayloadType != m.pt || m.unsure {
 		m.resolve(h, p.Payload)
 	}
-	if v.types != 0 && v.payloads[0].pt == h.PayloadType {
-		v.payloads[0].n++
+	if v.types != 0 && v.payloadPT[0] == h.PayloadType {
+		v.payloadN[0]++
 	} else {
-		v.countPayload(h.PayloadType)
+		v.countPayload(h.PayloadType, 1)
 	}
 
 	arrived := m.seq.observe(h.Sequence, v, &m.prev)

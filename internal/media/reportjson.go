@@ -1,0 +1,246 @@
+package media
+
+import (
+	"fmt"
+	"time"
+)
+
+// AppendJSON appends the report as one JSON object, the payload of
+// packet.KindReport. Nothing is lost: ParseReport gives an equal Report back.
+//
+// Keys that other servers read from HEP type 34 have their place beside these.
+func (r *Report) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	dst = appendUint(dst, "ssrc", r.SSRC)
+	dst = appendTime(dst, "start", r.Start)
+	dst = appendTime(dst, "first", r.First)
+	dst = appendTime(dst, "last", r.Last)
+	if r.Final {
+		dst = append(key(dst, "final"), "true"...)
+	}
+	dst = r.Delta.appendJSON(key(dst, "delta"))
+	dst = r.Total.appendJSON(key(dst, "total"))
+	dst = appendUint(dst, "pt", r.PayloadType)
+	dst = append(key(dst, "pts"), '[')
+	for _, p := range r.PayloadTypes {
+		dst = append(item(dst), '{')
+		dst = appendUint(dst, "pt", p.PT)
+		dst = append(appendUint(dst, "n", p.N), '}')
+	}
+	dst = append(dst, ']')
+	dst = appendJitter(dst, "jitter", r.Jitter)
+	dst = appendJitter(dst, "total_jitter", r.TotalJitter)
+	dst = appendFloat(dst, "delta_max_ms", r.DeltaMaxMs)
+	dst = appendFloat(dst, "ptime_ms", r.PtimeMs)
+	dst = appendUint(dst, "ts_step", r.TimestampStep)
+	dst = appendUint(dst, "ttl_min", r.TTLMin)
+	dst = appendUint(dst, "ttl_max", r.TTLMax)
+	dst = appendUint(dst, "dscp", r.DSCP)
+	if r.VLAN != 0 {
+		dst = appendUint(dst, "vlan", r.VLAN)
+	}
+	if r.SSRCChanged {
+		dst = append(key(dst, "ssrc_changed"), "true"...)
+	}
+	return append(dst, '}')
+}
+
+func appendTime(dst []byte, name string, t time.Time) []byte {
+	dst = append(key(dst, name), '"')
+	return append(t.UTC().AppendFormat(dst, time.RFC3339Nano), '"')
+}
+
+func (c *Counts) appendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	dst = appendUint(dst, "packets", c.Packets)
+	dst = appendUint(dst, "bytes", c.Bytes)
+	dst = appendUint(dst, "expected", c.Expected)
+	dst = appendUint(dst, "lost", c.Lost)
+	dst = appendUint(dst, "duplicates", c.Duplicates)
+	dst = appendUint(dst, "reordered", c.Reordered)
+	dst = appendUint(dst, "restarts", c.Restarts)
+	dst = appendUint(dst, "events", c.Events)
+	dst = appendUint(dst, "dtmf", c.DTMF)
+	dst = appendUint(dst, "cn", c.CN)
+	return append(dst, '}')
+}
+
+func appendJitter(dst []byte, name string, entries []Jitter) []byte {
+	dst = append(key(dst, name), '[')
+	for _, j := range entries {
+		dst = append(item(dst), '{')
+		dst = appendUint(dst, "clock", j.ClockRate)
+		dst = appendFloat(dst, "sum", j.Sum)
+		dst = appendUint(dst, "n", j.N)
+		dst = appendFloat(dst, "max", j.Max)
+		dst = append(appendFloat(dst, "last", j.Last), '}')
+	}
+	return append(dst, ']')
+}
+
+// ParseReport reads what AppendJSON wrote. Unknown keys are skipped. A report
+// that counts more lost than expected is refused: no meter says that.
+func ParseReport(b []byte) (Report, error) {
+	var r Report
+	s := jsonScan{b: b}
+	if s.peek() != '{' {
+		s.fail("want an object")
+	}
+	s.object(func(name string) {
+		switch name {
+		case "ssrc":
+			r.SSRC = s.u32()
+		case "start":
+			r.Start = s.time()
+		case "first":
+			r.First = s.time()
+		case "last":
+			r.Last = s.time()
+		case "final":
+			r.Final = s.boolean()
+		case "delta":
+			r.Delta = s.counts()
+		case "total":
+			r.Total = s.counts()
+		case "pt":
+			r.PayloadType = s.u8() & 0x7f
+		case "pts":
+			s.array(func() { r.PayloadTypes = append(r.PayloadTypes, s.payloadCount()) })
+		case "jitter":
+			s.array(func() { r.Jitter = append(r.Jitter, s.jitter()) })
+		case "total_jitter":
+			s.array(func() { r.TotalJitter = append(r.TotalJitter, s.jitter()) })
+		case "delta_max_ms":
+			r.DeltaMaxMs = s.number()
+		case "ptime_ms":
+			r.PtimeMs = s.number()
+		case "ts_step":
+			r.TimestampStep = s.u32()
+		case "ttl_min":
+			r.TTLMin = s.u8()
+		case "ttl_max":
+			r.TTLMax = s.u8()
+		case "dscp":
+			r.DSCP = s.u8() & 0x3f
+		case "vlan":
+			r.VLAN = s.u16()
+		case "ssrc_changed":
+			r.SSRCChanged = s.boolean()
+		default:
+			s.skip()
+		}
+	})
+	if err := s.end(); err != nil {
+		return Report{}, fmt.Errorf("parse stream report: %w", err)
+	}
+	if r.Start.IsZero() {
+		return Report{}, fmt.Errorf("parse stream report: SSRC %d has no start", r.SSRC)
+	}
+	if r.Delta.Lost > r.Delta.Expected || r.Total.Lost > r.Total.Expected {
+		return Report{}, fmt.Errorf("parse stream report: SSRC %d lost more packets than were expected", r.SSRC)
+	}
+	return r, nil
+}
+
+// time reads a time in RFC 3339.
+func (s *jsonScan) time() time.Time {
+	text := s.scalar()
+	if s.err != nil {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		s.err = fmt.Errorf("time %q is not RFC 3339", text)
+	}
+	return t.UTC()
+}
+
+func (s *jsonScan) counts() Counts {
+	var c Counts
+	s.object(func(name string) {
+		switch name {
+		case "packets":
+			c.Packets = s.unsigned()
+		case "bytes":
+			c.Bytes = s.unsigned()
+		case "expected":
+			c.Expected = s.unsigned()
+		case "lost":
+			c.Lost = s.unsigned()
+		case "duplicates":
+			c.Duplicates = s.unsigned()
+		case "reordered":
+			c.Reordered = s.unsigned()
+		case "restarts":
+			c.Restarts = s.unsigned()
+		case "events":
+			c.Events = s.unsigned()
+		case "dtmf":
+			c.DTMF = s.unsigned()
+		case "cn":
+			c.CN = s.unsigned()
+		default:
+			s.skip()
+		}
+	})
+	return c
+}
+
+func (s *jsonScan) payloadCount() PayloadCount {
+	var p PayloadCount
+	s.object(func(name string) {
+		switch name {
+		case "pt":
+			p.PT = s.u8() & 0x7f
+		case "n":
+			p.N = s.unsigned()
+		default:
+			s.skip()
+		}
+	})
+	return p
+}
+
+func (s *jsonScan) jitter() Jitter {
+	var j Jitter
+	s.object(func(name string) {
+		switch name {
+		case "clock":
+			j.ClockRate = s.u32()
+		case "sum":
+			j.Sum = s.number()
+		case "n":
+			j.N = s.unsigned()
+		case "max":
+			j.Max = s.number()
+		case "last":
+			j.Last = s.number()
+		default:
+			s.skip()
+		}
+	})
+	return j
+}
+
+// JitterFor returns mean and maximum jitter of the interval in ms by a
+// stream's clock rate, and whether the report has it.
+func (r *Report) JitterFor(clockRate uint32) (meanMs, maxMs float64, ok bool) {
+	return jitterFor(r.Jitter, clockRate)
+}
+
+// TotalJitterFor returns mean and maximum jitter since the stream began.
+func (r *Report) TotalJitterFor(clockRate uint32) (meanMs, maxMs float64, ok bool) {
+	return jitterFor(r.TotalJitter, clockRate)
+}
+
+// jitterFor chooses by clock rate. An only entry is of the right clock: one
+// entry means that the meter knew the rate. Asking for rate 0 takes an only
+// entry and refuses to choose among several.
+func jitterFor(entries []Jitter, clockRate uint32) (meanMs, maxMs float64, ok bool) {
+	for _, j := range entries {
+		if j.N > 0 && (j.ClockRate == clockRate || len(entries) == 1) {
+			return j.Sum / float64(j.N), j.Max, true
+		}
+	}
+	return 0, 0, false
+}
