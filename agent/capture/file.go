@@ -18,7 +18,7 @@ import (
 // Progress.
 type File struct {
 	name   string
-	next   func() (packet.Frame, error) // of the format
+	next   func() (packet.Frame, error) // nil for pcap, which is called straight
 	in     *window
 	read   *countingReader
 	size   int64
@@ -94,7 +94,6 @@ func (f *File) open(mayUnzip bool) error {
 		return f.pcapng.open()
 	}
 	f.pcap = pcapFile{file: f}
-	f.next = f.pcap.next
 	return f.pcap.open(head)
 }
 
@@ -104,6 +103,9 @@ func (f *File) open(mayUnzip bool) error {
 func (f *File) Next() (packet.Frame, error) {
 	if f.err != nil {
 		return packet.Frame{}, f.err
+	}
+	if f.next == nil {
+		return f.pcap.next()
 	}
 	fr, err := f.next()
 	if err != nil {

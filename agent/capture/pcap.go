@@ -58,13 +58,14 @@ func (p *pcapFile) open(head []byte) error {
 	return &FormatError{Path: p.file.name, Found: describe(head)}
 }
 
-//	 0                   1                   2                   3
-//	| magic                                                         |
-//	| major version                 | minor version                 |
-//	| time zone (never used)        4 bytes                         |
-//	| accuracy (never used)         4 bytes                         |
-//	| snap length                                                   |
-//	| FCS length, if known          | link type                     |
+//	0                   1                   2                   3
+//
+// | magic                                                         |
+// | major version                 | minor version                 |
+// | time zone (never used)        4 bytes                         |
+// | accuracy (never used)         4 bytes                         |
+// | snap length                                                   |
+// | FCS length, if known          | link type                     |
 func (p *pcapFile) fileHeader() error {
 	in := p.file.in
 	b, err := in.peek(pcapHeader)
@@ -102,14 +103,11 @@ func (p *pcapFile) u32(b []byte) uint32 {
 // next reads one record: seconds, fraction, captured length, length on the
 // wire (4 bytes each), and in Kuznetzov's format 8 bytes of interface,
 // protocol and packet type.
-func (p *pcapFile) next() (packet.Frame, error) {
+func (p *pcapFile) next() (f packet.Frame, err error) {
 	in := p.file.in
 	b, err := in.peek(p.header)
 	if err != nil {
-		if err == errShort && len(b) == 0 {
-			return packet.Frame{}, io.EOF
-		}
-		return packet.Frame{}, p.file.fail(err, in.offset)
+		return f, p.end(b, err)
 	}
 	var sec, fraction, captured, wire uint32
 	if p.swapped {
@@ -123,18 +121,27 @@ func (p *pcapFile) next() (packet.Frame, error) {
 		captured, wire = wire, captured
 	}
 	if captured > uint32(p.limit) {
-		return packet.Frame{}, &FormatError{Path: p.file.name, Offset: in.offset,
+		p.file.err = &FormatError{Path: p.file.name, Offset: in.offset,
 			Found: fmt.Sprintf("a record of %d bytes", captured)}
+		return f, p.file.err
 	}
 	n := p.header + int(captured)
 	if b, err = in.peek(n); err != nil {
-		return packet.Frame{}, p.file.fail(err, in.offset)
+		return f, p.end(b, err)
 	}
 	in.skip(n)
-	return packet.Frame{
-		Time:    time.Unix(int64(sec), int64(fraction)*p.unit).UTC(),
-		Link:    p.link,
-		WireLen: max(int(wire), int(captured)),
-		Data:    b[p.header:],
-	}, nil
+	f.Time = time.Unix(int64(sec), int64(fraction)*p.unit).UTC()
+	f.Link = p.link
+	f.WireLen = max(int(wire), int(captured))
+	f.Data = b[p.header:]
+	return f, nil
+}
+
+// end notes why the file ends here: b is what is left of it.
+func (p *pcapFile) end(b []byte, err error) error {
+	p.file.err = io.EOF
+	if err != errShort || len(b) > 0 {
+		p.file.err = p.file.fail(err, p.file.in.offset)
+	}
+	return p.file.err
 }
