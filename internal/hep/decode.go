@@ -1,7 +1,6 @@
 package hep
 
 import (
-	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"time"
@@ -24,7 +23,8 @@ type Decoder struct {
 	// the life of the Decoder.
 	VendorDropped uint64
 
-	names    interner
+	nodes    interner
+	domains  interner
 	inflater inflater
 }
 
@@ -82,154 +82,153 @@ func (d *Decoder) decode3(b []byte, p *packet.Packet) error {
 	}
 	d.Extra.Version = 3
 
-	var (
-		x              = &d.Extra
-		src4, dst4     netip.Addr
-		src6, dst6     netip.Addr
-		sport, dport   uint16
-		seconds        uint32
-		micros         uint32
-		compressed     []byte
-		ownProtocol    packet.Transport
-		hasOwnProtocol bool
-	)
+	var f fields
 	for rest := b[headerLen:]; len(rest) > 0; {
 		if len(rest) < chunkHeaderLen {
 			return ErrChunk
 		}
-		vendor := Vendor(binary.BigEndian.Uint16(rest))
-		typ := binary.BigEndian.Uint16(rest[2:])
+		key := binary.BigEndian.Uint32(rest) // vendor and type
+		vendor, typ := Vendor(key>>16), uint16(key)
 		n := int(binary.BigEndian.Uint16(rest[4:]))
 		if n < chunkHeaderLen || n > len(rest) {
 			return ErrChunk
 		}
 		body := rest[chunkHeaderLen:n:n]
 		rest = rest[n:]
-
-		if vendor != VendorGeneric {
-			if vendor != VendorEarshot {
-				d.keepVendor(vendor, typ, body)
-				continue
-			}
-			switch typ {
-			case ownBoot:
-				if len(body) != 8 {
-					return ErrChunk
-				}
-				x.Boot = binary.BigEndian.Uint64(body)
-			case ownSequence:
-				if len(body) != 8 {
-					return ErrChunk
-				}
-				x.Sequence = binary.BigEndian.Uint64(body)
-			case ownDomain:
-				p.Domain = d.names.string(body)
-			case ownTTL:
-				if len(body) != 1 {
-					return ErrChunk
-				}
-				p.TTL = body[0]
-			case ownWireLen:
-				if len(body) != 4 {
-					return ErrChunk
-				}
-				p.WireLen = int(binary.BigEndian.Uint32(body))
-			case ownTransport:
-				if len(body) != 1 {
-					return ErrChunk
-				}
-				ownProtocol, hasOwnProtocol = packet.Transport(body[0]), true
-			default:
-				d.keepVendor(vendor, typ, body)
-			}
-			continue
-		}
-
 		ok := true
-		switch typ {
-		case chunkFamily:
-			if len(body) != 1 {
-				return ErrChunk
-			}
-			x.Family = body[0]
-		case chunkProtocol:
-			if len(body) != 1 {
-				return ErrChunk
-			}
-			x.Protocol = body[0]
-		case chunkSrc4:
-			src4, ok = address(body)
-		case chunkDst4:
-			dst4, ok = address(body)
-		case chunkSrc6:
-			src6, ok = address(body)
-		case chunkDst6:
-			dst6, ok = address(body)
-		case chunkSrcPort:
-			sport, ok = uint16Of(body)
-		case chunkDstPort:
-			dport, ok = uint16Of(body)
-		case chunkSeconds:
-			seconds, ok = uint32Of(body)
-		case chunkMicros:
-			micros, ok = uint32Of(body)
-		case chunkKind:
-			if len(body) != 1 {
-				return ErrChunk
-			}
-			p.Kind = packet.Kind(body[0])
-		case chunkAgentID:
-			p.AgentID, ok = uint32Of(body)
-		case chunkPayload:
-			p.Payload = body
-		case chunkCompressed:
-			compressed = body
-		case chunkCorrelation:
-			// Some emitters send their C string with its end.
-			if id := bytes.TrimRight(body, "\x00"); len(id) > 0 {
-				p.CorrelationID = id
-			}
-		case chunkVLAN:
-			p.VLAN, ok = uint16Of(body)
-		case chunkNode:
-			p.Node = d.names.string(bytes.TrimRight(body, "\x00"))
+		switch {
+		case vendor == VendorGeneric:
+			ok = d.generic(&f, p, typ, body)
+		case vendor == VendorEarshot:
+			ok = d.own(&f, p, typ, body)
 		default:
-			x.take(typ, body)
-			continue
+			d.keepVendor(vendor, typ, body)
 		}
 		if !ok {
 			return ErrChunk
 		}
-		x.present |= 1 << typ
 	}
+	return d.finish(&f, p)
+}
 
+// fields are what must be known of all chunks before it can go into the
+// Packet, since they come in any order.
+type fields struct {
+	src4, dst4, src6, dst6 netip.Addr
+	sport, dport           uint16
+	seconds, micros        uint32
+	ownTransport           packet.Transport // 0 where there is none
+	compressed             []byte
+}
+
+// generic reads a generic chunk; false if its body has the wrong size. Types
+// that only Extra has a field for are never wrong: take counts them.
+func (d *Decoder) generic(f *fields, p *packet.Packet, typ uint16, body []byte) (ok bool) {
+	x := &d.Extra
+	ok = true
+	switch typ {
+	case chunkFamily:
+		x.Family, ok = uint8Of(body)
+	case chunkProtocol:
+		x.Protocol, ok = uint8Of(body)
+	case chunkSrc4:
+		f.src4, ok = address(body)
+	case chunkDst4:
+		f.dst4, ok = address(body)
+	case chunkSrc6:
+		f.src6, ok = address(body)
+	case chunkDst6:
+		f.dst6, ok = address(body)
+	case chunkSrcPort:
+		f.sport, ok = uint16Of(body)
+	case chunkDstPort:
+		f.dport, ok = uint16Of(body)
+	case chunkSeconds:
+		f.seconds, ok = uint32Of(body)
+	case chunkMicros:
+		f.micros, ok = uint32Of(body)
+	case chunkKind:
+		var kind uint8
+		kind, ok = uint8Of(body)
+		p.Kind = packet.Kind(kind)
+	case chunkAgentID:
+		p.AgentID, ok = uint32Of(body)
+	case chunkPayload:
+		p.Payload = body
+	case chunkCompressed:
+		f.compressed = body
+	case chunkCorrelation:
+		if id := trimNUL(body); len(id) > 0 {
+			p.CorrelationID = id
+		}
+	case chunkVLAN:
+		p.VLAN, ok = uint16Of(body)
+	case chunkNode:
+		p.Node = d.nodes.string(trimNUL(body))
+	default:
+		x.take(typ, body)
+		return true
+	}
+	x.present |= 1 << (typ & 63)
+	return ok
+}
+
+// own reads a chunk of Earshot's; false if its body has the wrong size. Types
+// of a later version are kept with the other vendors' chunks.
+func (d *Decoder) own(f *fields, p *packet.Packet, typ uint16, body []byte) (ok bool) {
+	switch typ {
+	case ownBoot:
+		d.Extra.Boot, ok = uint64Of(body)
+	case ownSequence:
+		d.Extra.Sequence, ok = uint64Of(body)
+	case ownDomain:
+		p.Domain, ok = d.domains.string(body), true
+	case ownTTL:
+		p.TTL, ok = uint8Of(body)
+	case ownWireLen:
+		var n uint32
+		n, ok = uint32Of(body)
+		p.WireLen = int(n)
+	case ownTransport:
+		var t uint8
+		t, ok = uint8Of(body)
+		f.ownTransport = packet.Transport(t)
+	default:
+		d.keepVendor(VendorEarshot, typ, body)
+		ok = true
+	}
+	return ok
+}
+
+// finish sets what several chunks say together.
+func (d *Decoder) finish(f *fields, p *packet.Packet) error {
+	x := &d.Extra
 	p.Transport = transport(x.Protocol)
-	if hasOwnProtocol {
-		p.Transport = ownProtocol
+	if f.ownTransport != packet.TransportUnknown {
+		p.Transport = f.ownTransport
 	}
-	if x.Has(chunkTOS) {
-		p.DSCP = x.TOS >> 2
-	}
-	p.Time = unixMicro(seconds, micros)
+	p.DSCP = x.TOS >> 2
+	p.Time = unixMicro(f.seconds, f.micros)
 
 	// The chunk, not the family, says which addresses there are; the family
 	// decides only when an emitter sent both pairs.
-	src, dst := src4, dst4
-	if !src.IsValid() && !dst.IsValid() || x.Family == familyIPv6 && src6.IsValid() && dst6.IsValid() {
-		src, dst = src6, dst6
+	src, dst := f.src4, f.dst4
+	if !src.IsValid() && !dst.IsValid() || x.Family == familyIPv6 && f.src6.IsValid() && f.dst6.IsValid() {
+		src, dst = f.src6, f.dst6
 	}
 	if (!src.IsValid() || !dst.IsValid()) && needsAddress(p.Kind) {
 		return ErrAddress
 	}
 	if src.IsValid() {
-		p.Src = netip.AddrPortFrom(src, sport)
+		p.Src = netip.AddrPortFrom(src, f.sport)
 	}
 	if dst.IsValid() {
-		p.Dst = netip.AddrPortFrom(dst, dport)
+		p.Dst = netip.AddrPortFrom(dst, f.dport)
 	}
 
-	if len(p.Payload) == 0 && len(compressed) > 0 {
-		if p.Payload, err = d.inflater.payload(compressed, d.limit()); err != nil {
+	if len(p.Payload) == 0 && len(f.compressed) > 0 {
+		var err error
+		if p.Payload, err = d.inflater.payload(f.compressed, d.limit()); err != nil {
 			return err
 		}
 		x.Inflated = true
@@ -323,8 +322,19 @@ func needsAddress(k packet.Kind) bool {
 // the IPv4 chunks (an IPv4 address mapped into IPv6), so the size says which
 // it is.
 func address(b []byte) (netip.Addr, bool) {
+	if len(b) == 4 {
+		return netip.AddrFrom4([4]byte(b)), true
+	}
 	a, ok := netip.AddrFromSlice(b)
 	return a.Unmap(), ok
+}
+
+// trimNUL cuts the end of a C string, which some emitters send with it.
+func trimNUL(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func uint8Of(b []byte) (uint8, bool) {
@@ -346,6 +356,13 @@ func uint32Of(b []byte) (uint32, bool) {
 		return 0, false
 	}
 	return binary.BigEndian.Uint32(b), true
+}
+
+func uint64Of(b []byte) (uint64, bool) {
+	if len(b) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(b), true
 }
 
 // mac reads a MAC address of 6 bytes, or of 8 as the specification has it: in

@@ -213,7 +213,7 @@ func TestNamesBounded(t *testing.T) {
 		if err := d.Decode(frame(addresses(), generic(chunkNode, want)), &p); err != nil || p.Node != want {
 			t.Fatalf("%q, %v", p.Node, err)
 		}
-		if n := len(d.names.names); n > maxNames {
+		if n := len(d.nodes.names); n > maxNames {
 			t.Fatalf("%d names kept", n)
 		}
 	}
@@ -221,7 +221,7 @@ func TestNamesBounded(t *testing.T) {
 	if err := d.Decode(frame(addresses(), generic(chunkNode, long)), &p); err != nil || p.Node != long {
 		t.Errorf("long name: %q, %v", p.Node, err)
 	}
-	if _, kept := d.names.names[long]; kept {
+	if _, kept := d.nodes.names[long]; kept {
 		t.Error("a long name is kept")
 	}
 }

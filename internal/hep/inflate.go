@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
-	"compress/zlib"
+	"encoding/binary"
+	"hash/adler32"
 	"io"
 )
 
@@ -13,7 +14,6 @@ import (
 type inflater struct {
 	src  bytes.Reader
 	gzip gzip.Reader
-	zlib io.ReadCloser
 	raw  io.ReadCloser
 
 	// A gzipped frame may hold a compressed payload: two buffers.
@@ -58,18 +58,22 @@ func (f *inflater) gunzip(dst, b []byte, limit int) ([]byte, error) {
 	return readAll(dst, &f.gzip, limit)
 }
 
+// unzlib is RFC 1950: a header of two bytes, deflate, and the Adler-32 of what
+// was deflated. The standard library's reader allocates for each stream.
 func (f *inflater) unzlib(dst, b []byte, limit int) ([]byte, error) {
-	f.src.Reset(b)
-	if f.zlib == nil {
-		z, err := zlib.NewReader(&f.src)
-		if err != nil {
-			return dst, ErrCompression
-		}
-		f.zlib = z
-	} else if err := f.zlib.(zlib.Resetter).Reset(&f.src, nil); err != nil {
+	const presetDictionary = 1 << 5
+	if b[1]&presetDictionary != 0 {
 		return dst, ErrCompression
 	}
-	return readAll(dst, f.zlib, limit)
+	dst, err := f.inflate(dst, b[2:], limit)
+	if err != nil {
+		return dst, err
+	}
+	sum := b[len(b)-f.src.Len():]
+	if len(sum) < 4 || binary.BigEndian.Uint32(sum) != adler32.Checksum(dst) {
+		return dst, ErrCompression
+	}
+	return dst, nil
 }
 
 func (f *inflater) inflate(dst, b []byte, limit int) ([]byte, error) {
