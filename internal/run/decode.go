@@ -118,7 +118,7 @@ func (d *yamlDecoder) list(n *yaml.Node, v reflect.Value, path string) {
 
 // setText sets a leaf from its text. The error is the expected form.
 func setText(v reflect.Value, s string) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalText([]byte(s)); err != nil {
 			if v.Type() == reflect.TypeFor[slog.Level]() {
 				return errors.New("debug, info, warn or error")

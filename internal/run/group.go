@@ -84,7 +84,6 @@ func (g *Group) Run(ctx context.Context) error {
 	for i, m := range g.members {
 		var mctx context.Context
 		mctx, stops[i] = context.WithCancel(base)
-		defer stops[i]()
 		if m.source {
 			sources.Add(1)
 			exhausted = make(chan struct{})
@@ -158,7 +157,7 @@ func (g *Group) stop(stops []context.CancelFunc) (late []string) {
 // Signals gives a context that ends with the first SIGINT or SIGTERM. The
 // second ends the process at once, as if nobody listened. Call stop when the
 // work is done.
-func Signals(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
+func Signals(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	got := make(chan os.Signal, 1)
 	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)

@@ -69,7 +69,7 @@ func evenIndex(nodes []*yaml.Node, key string) int {
 // scalar is the YAML node of a leaf.
 func scalar(v reflect.Value, secret string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"}
-	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		b, err := m.MarshalText()
 		if err != nil { // None of our types gives one.
 			b = fmt.Append(nil, v.Interface())
