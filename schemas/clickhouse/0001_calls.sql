@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS calls{{.OnCluster}}
     `asserted_identity` Nullable(String) COMMENT 'P-Asserted-Identity, RFC 3325' CODEC(ZSTD(1)),
     `diverted_from` Nullable(String) COMMENT 'Diversion or History-Info' CODEC(ZSTD(1)),
     `digest_username` Nullable(String) COMMENT 'user name of the credentials' CODEC(ZSTD(1)),
-    `headers` Map(LowCardinality(String), String) COMMENT 'those that configuration names' CODEC(ZSTD(1)),
+    `headers` Map(String, String) COMMENT 'those that configuration names' CODEC(ZSTD(1)),
     `caller_agent` LowCardinality(Nullable(String)) COMMENT 'User-Agent of the caller' CODEC(ZSTD(1)),
     `callee_agent` LowCardinality(Nullable(String)) COMMENT 'User-Agent or Server of the callee' CODEC(ZSTD(1)),
     `src_ip` Nullable(IPv6) COMMENT 'signalling path of the first INVITE' CODEC(ZSTD(1)),
@@ -134,5 +134,5 @@ CREATE TABLE IF NOT EXISTS calls{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (first_seen, call_id, from_tag, to_tag)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 COMMENT 'one row an INVITE dialog (a CDR)';

@@ -27,5 +27,5 @@ CREATE TABLE IF NOT EXISTS attempts{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (first_seen, call_id, branch)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 COMMENT 'one row a downstream try of a call';

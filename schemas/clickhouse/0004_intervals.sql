@@ -38,5 +38,5 @@ CREATE TABLE IF NOT EXISTS intervals{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (toStartOfHour(first_seen), node, src_ip, src_port, dst_ip, dst_port, ssrc, first_seen)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 COMMENT 'one row a stream and interval of 5 s';

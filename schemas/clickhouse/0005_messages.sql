@@ -37,5 +37,5 @@ CREATE TABLE IF NOT EXISTS messages{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (toStartOfHour(first_seen), call_id, first_seen)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 COMMENT 'one row a SIP message or an RTCP report';

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// plain brings a scanned cell to few Go types: nil, bool, string, json.Number
+// for every number, time.Time, netip.Addr, []any and pairs.
+func plain(v reflect.Value) any {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		if v.IsNil() {
+			return nil
+		}
+		if b, ok := v.Interface().(*big.Int); ok {
+			return json.Number(b.String())
+		}
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return nil
+	}
+	switch x := v.Interface().(type) {
+	case time.Time:
+		return x
+	case net.IP:
+		a, _ := netip.AddrFromSlice(x)
+		return a.Unmap()
+	case netip.Addr:
+		return x.Unmap()
+	case decimal.Decimal:
+		return json.Number(x.String())
+	case big.Int:
+		return json.Number(x.String())
+	case []byte:
+		return string(x)
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return v.Bool()
+	case reflect.String:
+		return v.String()
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if s, ok := v.Interface().(fmt.Stringer); ok { // intervals, times of day
+			return s.String()
+		}
+		return json.Number(strconv.FormatInt(v.Int(), 10))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return json.Number(strconv.FormatUint(v.Uint(), 10))
+	case reflect.Float32:
+		return number(v.Float(), 32)
+	case reflect.Float64:
+		return number(v.Float(), 64)
+	case reflect.Slice, reflect.Array:
+		if s, ok := v.Interface().(fmt.Stringer); ok { // UUID
+			return s.String()
+		}
+		all := make([]any, v.Len())
+		for i := range all {
+			all[i] = plain(v.Index(i))
+		}
+		return all
+	case reflect.Map:
+		var all pairs
+		for _, k := range v.MapKeys() {
+			all = append(all, pair{text(plain(k)), plain(v.MapIndex(k))})
+		}
+		slices.SortFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
+		return all
+	}
+	if s, ok := v.Interface().(fmt.Stringer); ok {
+		return s.String()
+	}
+	if b, err := json.Marshal(v.Interface()); err == nil {
+		return json.RawMessage(b)
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// number writes a float as ClickHouse does; what JSON cannot hold becomes nan
+// and inf.
+func number(f float64, bits int) any {
+	switch {
+	case math.IsNaN(f):
+		return notFinite("nan")
+	case math.IsInf(f, 1):
+		return notFinite("inf")
+	case math.IsInf(f, -1):
+		return notFinite("-inf")
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return json.Number(strconv.FormatFloat(f, format, -1, bits))
+}
+
+// notFinite is a float that is no number: text for people, null in JSON.
+type notFinite string
+
+// MarshalJSON gives null.
+func (notFinite) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// pairs are a map in order of its keys.
+type pairs []pair
+
+type pair struct {
+	key   string
+	value any
+}
+
+// MarshalJSON gives an object.
+func (p pairs) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, kv := range p {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(b, kv.key)
+		b = append(b, ':')
+		b = appendJSON(b, kv.value)
+	}
+	return append(b, '}'), nil
+}
+
+// text is a value for people: what is nested is written as JSON.
+func text(v any) string {
+	switch x := v.(type) {
+	case string:
+		return x
+	case json.Number:
+		return string(x)
+	case notFinite:
+		return string(x)
+	case bool:
+		return strconv.FormatBool(x)
+	case time.Time:
+		return x.Format(timeLayout(x))
+	case netip.Addr:
+		return x.String()
+	}
+	return string(appendJSON(nil, v))
+}
+
+// timeLayout shows a time with the fraction that it has, in microseconds if
+// any, and a date without its midnight.
+func timeLayout(t time.Time) string {
+	switch {
+	case t.Nanosecond() == 0 && t.Unix()%86400 == 0 && t.Location() == time.UTC:
+		return "2006-01-02"
+	case t.Nanosecond() == 0:
+		return "2006-01-02 15:04:05"
+	}
+	return "2006-01-02 15:04:05.000000"
+}
+
+// appendJSON appends a value of plain as JSON. Angle brackets stay as they
+// are: SIP is full of them.
+func appendJSON(b []byte, v any) []byte {
+	switch x := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case json.Number:
+		return append(b, x...)
+	case bool:
+		return strconv.AppendBool(b, x)
+	case time.Time:
+		return append(append(append(b, '"'), x.UTC().Format("2006-01-02T15:04:05.000000Z07:00")...), '"')
+	case netip.Addr:
+		return append(append(append(b, '"'), x.String()...), '"')
+	case []any:
+		b = append(b, '[')
+		for i, e := range x {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, e)
+		}
+		return append(b, ']')
+	case pairs:
+		one, _ := x.MarshalJSON() // its own fails on nothing
+		return append(b, one...)
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return append(b, "null"...)
+	}
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})...)
+}
