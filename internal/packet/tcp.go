@@ -289,6 +289,9 @@ func (d *Decoder) abandon(s *stream, r Reason) {
 		d.emit(s, s.buf, KindSIP, s.last)
 		d.settle(s, &d.stats.Decoded)
 	} else {
+		if s.kind == undecided {
+			r = ReasonTCPNotSIP
+		}
 		d.settle(s, &d.stats.Undecoded[r])
 	}
 	s.buf, s.scan, s.need = nil, 0, 0
