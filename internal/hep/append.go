@@ -86,7 +86,7 @@ func Append(dst []byte, p *packet.Packet, o *Options) ([]byte, error) {
 	if p.TTL != 0 {
 		dst = append8(dst, VendorEarshot, ownTTL, p.TTL)
 	}
-	if p.WireLen > 0 && p.WireLen <= math.MaxUint32 {
+	if p.WireLen > 0 && uint64(p.WireLen) <= math.MaxUint32 {
 		dst = append32(dst, VendorEarshot, ownWireLen, uint32(p.WireLen))
 	}
 	if own {

@@ -96,10 +96,10 @@ func (d *Decoder) decode3(b []byte, p *packet.Packet) error {
 		body := rest[chunkHeaderLen:n:n]
 		rest = rest[n:]
 		ok := true
-		switch {
-		case vendor == VendorGeneric:
+		switch vendor {
+		case VendorGeneric:
 			ok = d.generic(&f, p, typ, body)
-		case vendor == VendorEarshot:
+		case VendorEarshot:
 			ok = d.own(&f, p, typ, body)
 		default:
 			d.keepVendor(vendor, typ, body)
