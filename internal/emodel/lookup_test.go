@@ -101,3 +101,16 @@ func TestCodecTable(t *testing.T) {
 		t.Errorf("%d codecs, want 30", len(seen))
 	}
 }
+
+func TestNames(t *testing.T) {
+	for s, want := range map[Status]string{Std: "std", Derived: "derived", Assumed: "assumed", Verify: "verify"} {
+		if s.String() != want {
+			t.Errorf("status %d is %q, want %q", s, s, want)
+		}
+	}
+	for s, want := range map[Scale][2]string{NB: {"NB", "G.107"}, WB: {"WB", "G.107.1"}, FB: {"FB", "G.107.2"}} {
+		if s.String() != want[0] || s.Model() != want[1] {
+			t.Errorf("scale %d is %q of %q, want %q", s, s, s.Model(), want)
+		}
+	}
+}
