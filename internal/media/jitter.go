@@ -54,6 +54,9 @@ func (k *jitterTrack) observe(elapsedMs, mediaMs float64) {
 	k.cur.sample(k.j)
 }
 
+// empty reports whether no packet has been measured.
+func (k *jitterTrack) empty() bool { return k.cur.n == 0 && k.prev.n == 0 && k.total.n == 0 }
+
 // roll makes the current window the previous one; where that was not taken,
 // both are joined.
 func (k *jitterTrack) roll() {

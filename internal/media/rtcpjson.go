@@ -56,7 +56,7 @@ func appendOwn(dst []byte, r *RTCP) []byte {
 		}
 		dst = append(dst, ']')
 	}
-	if len(r.Senders) > 1 || len(r.Senders) == 1 && r.Senders[0].SSRC != r.SSRC {
+	if len(r.Senders) > 1 || len(r.Senders) == 1 && !r.Senders[0].plain(r.SSRC) {
 		dst = append(key(dst, "senders"), '[')
 		for i := range r.Senders {
 			dst = r.Senders[i].appendJSON(item(dst), true)
@@ -136,10 +136,16 @@ func appendBytes(dst []byte, name string, text []byte) []byte {
 	return dst
 }
 
+// plain reports whether sender_information alone brings x back.
+func (x *SenderReport) plain(ssrc uint32) bool {
+	return *x != SenderReport{SSRC: x.SSRC} && x.SSRC == ssrc && ntp(x.NTP>>32, x.NTP&0xffff_ffff) == x.NTP
+}
+
 func (x *SenderReport) appendJSON(dst []byte, withSSRC bool) []byte {
 	dst = append(dst, '{')
 	if withSSRC {
 		dst = appendUint(dst, "ssrc", x.SSRC)
+		dst = appendUint(dst, "ntp", x.NTP)
 	}
 	dst = appendUint(dst, "ntp_timestamp_sec", x.NTP>>32)
 	dst = appendUint(dst, "ntp_timestamp_usec", uint32(x.NTP))

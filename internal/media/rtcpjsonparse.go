@@ -114,9 +114,11 @@ func (s *rtcpJSON) finish() {
 
 func (s *rtcpJSON) senderReport() SenderReport {
 	var x SenderReport
-	var sec, low uint64
+	var sec, low, exact uint64
 	s.object(func(name string) {
 		switch name {
+		case "ntp":
+			exact = s.unsigned()
 		case "ssrc":
 			x.SSRC = s.u32()
 		case "ntp_timestamp_sec":
@@ -133,7 +135,10 @@ func (s *rtcpJSON) senderReport() SenderReport {
 			s.skip()
 		}
 	})
-	x.NTP = ntp(sec, low)
+	x.NTP = exact
+	if exact == 0 {
+		x.NTP = ntp(sec, low)
+	}
 	return x
 }
 

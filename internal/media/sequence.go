@@ -34,7 +34,7 @@ const (
 	provisionalStray                      // counted as a packet only
 	provisionalLate                       // filled a hole
 	provisionalTwice                      // a duplicate
-	provisionalSettled                    // its interval was closed: it can't be taken back
+	provisionalSettled                    // counted in an interval that is closed: it stays where it is
 )
 
 // sequence follows the sequence numbers of one stream: RFC 3550 A.1's cycles
@@ -136,9 +136,9 @@ func (s *sequence) behind(seq uint16, cur, prev *interval) arrival {
 			s.waiting = provisionalTwice
 		default:
 			s.waiting = provisionalLate
-		}
-		if s.max-back <= s.curMark {
-			s.waiting = provisionalSettled
+			if s.max-back <= s.curMark {
+				s.waiting = provisionalSettled
+			}
 		}
 	}
 	return arrivedJumped

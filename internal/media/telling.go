@@ -60,6 +60,9 @@ func (m *Meter) use(p payload) {
 		m.msPerTick = 1000 / float64(p.clock)
 		m.mediaClock = p.clock
 		m.unknownRun = 0
+		if m.candidates != nil && m.candidates[0].empty() {
+			m.jitter, m.candidates = jitterTrack{}, nil // a stray packet of unknown type came first
+		}
 	}
 }
 
