@@ -14,7 +14,9 @@ import (
 type dialog struct {
 	s                    *script
 	a, b                 *party
-	path                 []*party // proxies between them that the tap sees, from a to b
+	callee               *party                   // whom To names, when that is not b
+	edit                 func(m *msg, hop *party) // what a proxy changes beside the routing headers
+	path                 []*party                 // proxies between them that the tap sees, from a to b
 	callID               string
 	fromTag, toTag       string
 	cseqA, cseqB         int
@@ -56,7 +58,7 @@ func (d *dialog) build(by *party, method string, mods ...mod) *msg {
 	initial := method == "INVITE" && d.invited == nil
 	uri := peer.contactURI()
 	if initial {
-		uri, toTag = peer.uri(), ""
+		uri, toTag = d.called(peer).uri(), ""
 	}
 	*cseq++
 	m := &msg{method: method, start: method + " " + uri + " SIP/2.0", dialog: d, by: by, peer: peer,
@@ -71,8 +73,8 @@ func (d *dialog) build(by *party, method string, mods ...mod) *msg {
 		}
 	}
 	m.head = append(m.head,
-		field{"From", tagged(by.name(), fromTag, by.old)},
-		field{"To", tagged(peer.name(), toTag, false)},
+		field{"From", tagged(d.called(by).name(), fromTag, by.old)},
+		field{"To", tagged(d.called(peer).name(), toTag, peer.old)},
 		field{"Call-ID", d.callID},
 		field{"CSeq", strconv.Itoa(*cseq) + " " + method})
 	switch method {
@@ -96,6 +98,14 @@ func (d *dialog) build(by *party, method string, mods ...mod) *msg {
 		d.invited = m
 	}
 	return m
+}
+
+// called is the identity of p in From and To.
+func (d *dialog) called(p *party) *party {
+	if p == d.b && d.callee != nil {
+		return d.callee
+	}
+	return p
 }
 
 func tagged(name, tag string, old bool) string {
@@ -132,6 +142,9 @@ func (d *dialog) send(m *msg) *msg {
 				m = m.through(hop)
 			} else {
 				m = m.back()
+			}
+			if d.edit != nil {
+				d.edit(m, hop)
 			}
 		}
 		m.by, m.peer = hop, way[i+1]
@@ -347,4 +360,50 @@ func (d *dialog) reinvite(by *party, offer, answer *sdp) setup {
 	c.ok = d.reply(c.invite, 200, withSDP(answer))
 	c.ack = d.ack(c.invite, c.ok)
 	return c
+}
+
+// open sends the first INVITE to the first proxy only, which says 100.
+func (d *dialog) open(mods ...mod) *msg {
+	m := d.build(d.a, "INVITE", append([]mod{withSDP(d.a.sdp(d.codecs...))}, mods...)...)
+	m.by, m.peer = d.a, d.path[0]
+	d.s.put(m)
+	d.trying(m)
+	return m
+}
+
+// branchTo forwards an open INVITE from the first proxy to d's callee, as one
+// branch of a fork.
+func (d *dialog) branchTo(open *msg) *msg {
+	m := open.through(d.path[0])
+	m.start = "INVITE " + d.b.contactURI() + " SIP/2.0"
+	m.dialog, m.by, m.peer = d, d.path[0], d.b
+	d.s.put(m)
+	return m
+}
+
+// hop sends the ACK or CANCEL that belongs to an INVITE of one hop, on that
+// hop. final is what is acknowledged; nil for CANCEL.
+func (d *dialog) hop(inv *msg, method string, final *msg, mods ...mod) *msg {
+	m := &msg{method: method, start: method + " " + inv.uri() + " SIP/2.0", dialog: d, by: inv.by, peer: inv.peer, transport: inv.transport}
+	toHeader := inv.get("To")
+	if final != nil {
+		toHeader = final.get("To")
+	}
+	m.head = []field{{"Via", inv.get("Via")}, {"Max-Forwards", "70"}, {"From", inv.get("From")}, {"To", toHeader},
+		{"Call-ID", d.callID}, {"CSeq", strconv.Itoa(inv.cseq()) + " " + method}}
+	for _, f := range mods {
+		f(m)
+	}
+	d.s.put(m)
+	return m
+}
+
+// lose ends a branch that another one beat: CANCEL 200 487 ACK, on its hop.
+func (d *dialog) lose(branch *msg) *msg {
+	cancel := d.hop(branch, "CANCEL", nil, with("Reason", `SIP;cause=200;text="Call completed elsewhere"`))
+	d.s.put(d.answer(cancel, 200))
+	final := d.answer(branch, 487)
+	d.s.put(final)
+	d.hop(branch, "ACK", final)
+	return final
 }

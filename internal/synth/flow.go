@@ -263,11 +263,13 @@ func (f *flow) appendRTP(b []byte, r *run, p *rtpPacket) []byte {
 		b = append(b, p.part.digit, volume)
 		return binary.BigEndian.AppendUint16(b, uint16(uint32(min(p.index+1, p.part.packets))*p.part.codec.step()))
 	case p.part.kind == videoPart:
-		start := byte(0x00)
-		if p.index%p.part.perFrame == 0 {
-			start = 0x10 // RFC 7741 4.2: S, partition 0
+		if p.index%p.part.perFrame > 0 {
+			return p.part.codec.appendPayload(append(b, 0), r, p.ext, n-1)
 		}
-		return p.part.codec.appendPayload(append(b, start), r, p.ext, n-1)
+		// RFC 7741 4.2: S, partition 0; 4.3: a shown frame that is no key
+		// frame, with a first partition of 100 bytes.
+		b = append(b, 0x10, 100<<5&0xff|0x11, 100>>3, 0)
+		return p.part.codec.appendPayload(b, r, p.ext, n-4)
 	case p.part.kind == noisePart:
 		return append(b, 60) // -60 dBov
 	}

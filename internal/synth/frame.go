@@ -3,6 +3,7 @@ package synth
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
 )
@@ -30,7 +31,7 @@ type frameBuilder struct {
 }
 
 // build yields the frame of e, or its fragments; false when yield said so.
-func (b *frameBuilder) build(e *emission, payload []byte, yield func(packet.Frame) bool) bool {
+func (b *frameBuilder) build(e *emission, at time.Time, payload []byte, yield func(packet.Frame) bool) bool {
 	b.segment = appendSegment(b.segment[:0], e, payload)
 	headerLen := 20
 	if e.src.Addr().Is6() {
@@ -38,11 +39,11 @@ func (b *frameBuilder) build(e *emission, payload []byte, yield func(packet.Fram
 	}
 	rest := b.segment
 	if headerLen+len(rest) <= mtu {
-		return yield(b.packet(e, rest, 0, false, false))
+		return yield(b.packet(e, at, rest, 0, false, false))
 	}
 	for offset := 0; len(rest) > 0; {
 		n := min(len(rest), (mtu-headerLen-8)&^7) // 8: the IPv6 fragment header
-		if !yield(b.packet(e, rest[:n], offset, len(rest) > n, true)) {
+		if !yield(b.packet(e, at, rest[:n], offset, len(rest) > n, true)) {
 			return false
 		}
 		rest, offset = rest[n:], offset+n
@@ -51,7 +52,7 @@ func (b *frameBuilder) build(e *emission, payload []byte, yield func(packet.Fram
 }
 
 // packet wraps part of an IP payload in IP and Ethernet.
-func (b *frameBuilder) packet(e *emission, part []byte, offset int, more, fragment bool) packet.Frame {
+func (b *frameBuilder) packet(e *emission, at time.Time, part []byte, offset int, more, fragment bool) packet.Frame {
 	f := append(b.frame[:0], 0x02, 0x00)
 	f = appendStation(f, e.dst.Addr())
 	f = append(f, 0x02, 0x00)
@@ -70,7 +71,7 @@ func (b *frameBuilder) packet(e *emission, part []byte, offset int, more, fragme
 		wire = len(f)
 	}
 	b.frame = f
-	return packet.Frame{Time: e.at.time(), Link: packet.LinkEthernet, WireLen: wire, Data: f}
+	return packet.Frame{Time: at, Link: packet.LinkEthernet, WireLen: wire, Data: f}
 }
 
 // appendStation appends the last four bytes of a made-up MAC address: stable

@@ -31,7 +31,9 @@ type msg struct {
 // mod changes a message before it is sent.
 type mod func(*msg)
 
-func with(name, value string) mod { return func(m *msg) { m.head = append(m.head, field{name, value}) } }
+func with(name, value string) mod {
+	return func(m *msg) { m.head = append(m.head, field{name, value}) }
+}
 
 func withBody(kind, body string) mod {
 	return func(m *msg) {
@@ -150,12 +152,18 @@ type party struct {
 	agent   string
 	contact netip.AddrPort // that it tells, when not sip
 	told    netip.AddrPort // the media address in its SDP, when not rtp
+	urn     string         // instead of an address of record
 	old     bool           // RFC 2543: neither magic cookie nor From tag
 
 	session, version uint64 // of its SDP (RFC 8866 5.2)
 }
 
-func (p *party) uri() string { return "sip:" + p.user + "@" + p.host }
+func (p *party) uri() string {
+	if p.urn != "" {
+		return p.urn
+	}
+	return "sip:" + p.user + "@" + p.host
+}
 
 func (p *party) name() string {
 	if p.display == "" {

@@ -39,7 +39,7 @@ type reporter struct {
 
 func (p *reporter) peek() (micros, bool) { return p.due, !p.finished }
 
-func (p *reporter) take(_ *run, e *emission) bool {
+func (p *reporter) take(r *run, e *emission) bool {
 	*e = emission{at: p.due, src: p.src, dst: p.dst, transport: packet.UDP, kind: packet.KindRTCP, dscp: 46, ttl: 62,
 		ipID: uint16(p.due/1000) + p.src.Port(), callID: p.callID, sealed: p.sender.srtp}
 	if p.repeat != nil {
@@ -49,7 +49,7 @@ func (p *reporter) take(_ *run, e *emission) bool {
 		return true
 	}
 	last := p.due+inMicros(reportEvery) > p.until
-	e.payload = p.report(p.bye && last)
+	e.payload = p.report(r, p.bye && last)
 	if p.copied {
 		p.repeat = e.payload
 		p.due += 30
@@ -60,13 +60,13 @@ func (p *reporter) take(_ *run, e *emission) bool {
 	return true
 }
 
-// ntp is the NTP time of a tap time (RFC 5905: 32.32 since 1900).
-func ntp(t micros) uint64 {
-	us := uint64(t.time().UnixMicro())
+// ntp is the NTP form of a time (RFC 5905: 32.32 since 1900).
+func ntp(t time.Time) uint64 {
+	us := uint64(t.UnixMicro())
 	return (us/1e6+2208988800)<<32 | (us%1e6<<32)/1e6
 }
 
-func (p *reporter) report(bye bool) []byte {
+func (p *reporter) report(r *run, bye bool) []byte {
 	var blocks []rtcp.ReceptionReport
 	if p.heard != nil && p.heard.number > 0 {
 		blocks = append(blocks, p.block())
@@ -74,7 +74,7 @@ func (p *reporter) report(bye bool) []byte {
 	var packets []rtcp.Packet
 	if p.own != nil && p.own.sent > p.sentBefore {
 		left := p.due - inMicros(p.away) // when the endpoint sent it, on its own clock
-		now := ntp(left)
+		now := ntp(r.time(left))
 		p.srAt, p.srNTP = uint64(p.due), now>>16&0xffffffff
 		s := p.sender
 		packets = append(packets, &rtcp.SenderReport{SSRC: s.ssrc, NTPTime: now,

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
@@ -53,6 +54,15 @@ func (s *script) party(user, display, addr, agent string) *party {
 		session: 1700000000 + uint64(s.rng.IntN(99999999))}
 }
 
+// front is p as the box `at` presents it on another leg: p's name at the
+// box's address, with media ports of its own.
+func (s *script) front(p, at *party) *party {
+	f := *p
+	f.sip, f.agent, f.session = at.sip, at.agent, at.session+uint64(s.rng.IntN(1000))
+	f.rtp = netip.AddrPortFrom(at.sip.Addr(), uint16(30000+2*s.rng.IntN(4000)))
+	return &f
+}
+
 // finish hands everything to the run.
 func (s *script) finish() {
 	if s.mirrored {
@@ -81,6 +91,14 @@ func (s *script) hex(bytes int) string {
 }
 
 func (s *script) wait(d time.Duration) { s.now += inMicros(d) }
+
+// pings lets the capture go on for a while, with a ping each quarter of it.
+func (s *script) pings(d time.Duration) {
+	for range 4 {
+		s.wait(d / 4)
+		s.ping()
+	}
+}
 
 // at moves the clock to a time, earlier ones included.
 func (s *script) at(t micros) { s.now = t }
@@ -217,12 +235,18 @@ func (f *flow) matched(how string) *flow {
 // talk lets both sides of d send media for a while, with RTCP, and waits for
 // the end of it.
 func (d *dialog) talk(length time.Duration) {
+	d.s.wait(20 * time.Millisecond)
+	d.speak(length)
+	d.s.wait(length + 30*time.Millisecond)
+}
+
+// speak is talk from the clock on, which does not move.
+func (d *dialog) speak(length time.Duration) (a, b *flow) {
 	s := d.s
-	s.wait(20 * time.Millisecond)
-	a := s.stream(d, "a", d.senderA, d.a.rtp, d.b.rtp, audio(d.codecs[0], length))
-	b := s.stream(d, "b", d.senderB, d.b.rtp, d.a.rtp, audio(d.codecs[0], length))
+	a = s.stream(d, "a", d.senderA, d.a.rtp, d.b.rtp, audio(d.codecs[0], length))
+	b = s.stream(d, "b", d.senderB, d.b.rtp, d.a.rtp, audio(d.codecs[0], length))
 	s.reports(a, b, next(d.a.rtp), next(d.b.rtp), length)
-	s.wait(length + 30*time.Millisecond)
+	return a, b
 }
 
 // next is the RTCP port beside an RTP port (RFC 3550 11).
@@ -251,6 +275,7 @@ func (s *script) reports(a, b *flow, portA, portB netip.AddrPort, length time.Du
 type row struct {
 	start, ring, answer, end *msg
 	endAt                    micros // instead of end, 0 when not used
+	endsWithMedia            bool
 	by                       string // hangup_by
 	final                    *msg   // whose status counts
 	flags                    []string
@@ -271,9 +296,9 @@ func (s *script) row(d *dialog, state record.State, w row) {
 		if m == nil {
 			return nil
 		}
-		return new(m.first().at.time())
+		return new(s.r.time(m.first().at))
 	}
-	c := CallTruth{CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.b.user, State: state,
+	c := CallTruth{CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.called(d.b).user, State: state,
 		StartTime: when(w.start), RingTime: when(w.ring), AnswerTime: when(w.answer), EndTime: when(w.end),
 		Challenges: w.challenges, Retransmissions: w.retransmissions, Invites: w.invites, Attempts: w.attempts,
 		CauseQ850: w.q850, CauseSIP: w.sip, Session: d.callID, Flags: append([]string{}, w.flags...)}
@@ -282,15 +307,19 @@ func (s *script) row(d *dialog, state record.State, w row) {
 		c.FromTag = ""
 	}
 	if w.endAt != 0 {
-		c.EndTime = new(w.endAt.time())
+		c.EndTime = new(s.r.time(w.endAt))
 	}
 	final := w.final
 	if final == nil {
 		final = w.answer
 	}
 	if final != nil {
-		c.FinalStatus, c.ToTag = new(uint16(final.status)), d.toTag
+		c.FinalStatus = new(uint16(final.status))
+		_, c.ToTag, _ = strings.Cut(final.get("To"), ";tag=")
+	} else if state == record.Answered {
+		c.ToTag = d.toTag
 	}
+	c.endsWithMedia = w.endsWithMedia
 	if w.by != "" {
 		c.HangupBy = new(w.by)
 	}

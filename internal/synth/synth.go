@@ -17,7 +17,7 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
-// Epoch is when every capture begins.
+// Epoch is when a capture begins, unless StartingAt says otherwise.
 var Epoch = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
 
 // Capture is traffic as one tap saw it. The zero Capture is empty.
@@ -25,7 +25,15 @@ type Capture struct {
 	Name string // of the scenario; "calls" for load
 	Seed int64
 
-	plan func(*run)
+	begin time.Time // zero: Epoch
+	plan  func(*run)
+}
+
+// StartingAt is the same capture begun at another time, such as now for a
+// collector that doubts old clocks. Times are rounded to microseconds.
+func (c Capture) StartingAt(t time.Time) Capture {
+	c.begin = t.UTC().Truncate(time.Microsecond)
+	return c
 }
 
 // Frames gives the frames in time order. A frame's Data is borrowed: it is
@@ -36,7 +44,7 @@ func (c Capture) Frames() iter.Seq[packet.Frame] {
 		var e emission
 		var b frameBuilder
 		for r.next(&e) {
-			if !b.build(&e, r.payload(&e), yield) {
+			if !b.build(&e, r.time(e.at), r.payload(&e), yield) {
 				return
 			}
 		}
@@ -54,7 +62,10 @@ func (c Capture) Truth() Truth {
 }
 
 func (c Capture) start() *run {
-	r := &run{streams: map[streamKey]*streamMeter{}, until: 1 << 62}
+	r := &run{streams: map[streamKey]*streamMeter{}, until: 1 << 62, base: Epoch}
+	if !c.begin.IsZero() {
+		r.base = c.begin
+	}
 	r.sip.requests = map[string]uint64{}
 	r.sip.responses = map[string]uint64{}
 	if c.plan != nil {
@@ -63,11 +74,11 @@ func (c Capture) start() *run {
 	return r
 }
 
-// micros is a packet time in microseconds since Epoch. The whole package
+// micros is a packet time in microseconds since the capture's begin. The whole package
 // keeps time in it, because that is all a classic pcap can say.
 type micros int64
 
-func (t micros) time() time.Time { return Epoch.Add(time.Duration(t) * time.Microsecond) }
+func (r *run) time(t micros) time.Time { return r.base.Add(time.Duration(t) * time.Microsecond) }
 
 func inMicros(d time.Duration) micros { return micros(d / time.Microsecond) }
 
@@ -98,6 +109,7 @@ type source interface {
 
 // run is one making of a capture.
 type run struct {
+	base        time.Time
 	queue       []queued // heap by time, then by the order of addition
 	added       uint64
 	from, until micros // the tap saw nothing before and after

@@ -60,6 +60,8 @@ type CallTruth struct {
 	// Session is the Call-ID of the leg that begins the end-to-end call, for
 	// whoever links legs; rows with the same Session have one session_id.
 	Session string `json:"session"`
+
+	endsWithMedia bool // EndTime is that of the last media packet
 }
 
 // StreamTruth is one RTP stream as the tap saw it. Packets lost before the
@@ -296,24 +298,33 @@ func (m *streamMeter) losses() (seqs []uint16, runs int) {
 }
 
 func (r *run) truth(c Capture) Truth {
-	t := Truth{Scenario: c.Name, Seed: c.Seed, Start: Epoch, Packets: r.frames, Bytes: r.bytes,
+	t := Truth{Scenario: c.Name, Seed: c.Seed, Start: r.base, Packets: r.frames, Bytes: r.bytes,
 		SIPMessages: r.sip.messages, SIPRequests: r.sip.requests, SIPResponses: r.sip.responses,
 		CallIDs: uint64(len(r.sip.callIDs)), RTPPackets: r.rtp, RTCPPackets: r.rtcp, Calls: r.calls}
 	for _, m := range r.order {
 		if m.number > 0 {
-			t.Streams = append(t.Streams, m.truth())
+			t.Streams = append(t.Streams, m.truth(r))
+		}
+	}
+	for i := range t.Calls {
+		if c := &t.Calls[i]; c.endsWithMedia {
+			for _, s := range t.Streams {
+				if s.CallID != nil && *s.CallID == c.CallID && (c.EndTime == nil || s.EndTime.After(*c.EndTime)) {
+					c.EndTime = new(s.EndTime)
+				}
+			}
 		}
 	}
 	slices.SortStableFunc(t.Streams, func(a, b StreamTruth) int { return a.StartTime.Compare(b.StartTime) })
 	return t
 }
 
-func (m *streamMeter) truth() StreamTruth {
+func (m *streamMeter) truth(r *run) StreamTruth {
 	f := m.flow
 	s := StreamTruth{Media: "audio", SSRC: m.key.ssrc, Src: m.key.src, Dst: m.key.dst,
 		SrcIP: m.key.src.Addr(), SrcPort: m.key.src.Port(), DstIP: m.key.dst.Addr(), DstPort: m.key.dst.Port(),
 		Match: f.labels.match, PayloadType: m.codec.pt, Codec: m.codec.name, ClockRate: m.codec.clock,
-		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: m.first.time(), EndTime: m.last.time(),
+		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: r.time(m.first), EndTime: r.time(m.last),
 		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(),
 		Duplicates: uint64(len(m.duplicates)), Reordered: uint64(len(m.reordered)),
 		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: m.duplicates, ReorderedSeqs: m.reordered}
