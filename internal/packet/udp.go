@@ -60,18 +60,17 @@ func (d *Decoder) udp(b []byte) {
 }
 
 // tunnel tells whether the payload on a tunnel's port is that tunnel. The port
-// alone is no proof: RTP takes any even port, these among them. The first byte
-// of RTP and RTCP is 0x80 to 0xbf, which none of these headers has.
+// alone is no proof: RTP takes any even port, these among them. Its first byte
+// is 0x80 or 0x90 as a rule, that of SIP a letter; no header here has those.
 func tunnel(port uint16, b []byte) (Reason, bool) {
 	if len(b) < 8 {
 		return 0, false
 	}
 	switch port {
-	case portVXLAN, portVXLANLinux: // RFC 7348 section 5: the I flag, the rest reserved; GBP sets more
-		return ReasonVXLAN, b[0]&0x7f == 0x08 && b[7] == 0
-	case portGENEVE: // RFC 8926 section 3.4: version 0, an EtherType
-		t := be.Uint16(b[2:])
-		return ReasonGENEVE, b[0]>>6 == 0 && (t == 0x6558 || t == etherIPv4 || t == etherIPv6)
+	case portVXLAN, portVXLANLinux: // RFC 7348 section 5: the I flag; GBP and GPE have more; a reserved byte
+		return ReasonVXLAN, b[0]&0x48 == 0x08 && b[7] == 0
+	case portGENEVE: // RFC 8926 section 3.4: version 0, an EtherType, a reserved byte
+		return ReasonGENEVE, b[0]>>6 == 0 && be.Uint16(b[2:]) > maxLength8023 && b[7] == 0
 	case portGTPU: // TS 29.281 section 5.1: version 1, protocol type 1
 		return ReasonGTPU, b[0]>>4 == 3
 	case portTeredo: // RFC 4380 section 5.1.1: IPv6, after optional indicators 0x0000 and 0x0001
