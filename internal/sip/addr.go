@@ -12,7 +12,10 @@ func ParseAddr(b []byte) (netip.Addr, bool) {
 		switch c {
 		case '.':
 			a, ok := parseIPv4(b)
-			return netip.AddrFrom4(a), ok
+			if !ok {
+				return netip.Addr{}, false
+			}
+			return netip.AddrFrom4(a), true
 		case ':':
 			a, ok := parseIPv6(b)
 			return a, ok

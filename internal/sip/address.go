@@ -54,7 +54,7 @@ func ParseAddress(b []byte) (Address, Defects) {
 		// Without brackets the parameters are the header's, not the URI's (RFC 3261 section 20).
 		uri, rest, _ = cut(rest, ';')
 		uri = trim(uri)
-		if bytes.IndexAny(uri, "?,") >= 0 {
+		if bytes.IndexByte(uri, '?') >= 0 || bytes.IndexByte(uri, ',') >= 0 {
 			defects |= UnbracketedURI
 		}
 	}

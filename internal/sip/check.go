@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Check looks into the header values, adds what is wrong there to m.Defects, and gives all of them. It costs about as
-// much as Parse again, allocates nothing, and leaves the body's SDP to SDP.Parse.
+// Check looks into the header values, adds what is wrong there to m.Defects, and gives all of them. It costs a few
+// times as much as Parse, allocates nothing, and leaves the body's SDP to SDP.Parse.
 func (m *Message) Check() Defects {
 	d := m.Defects
 	if bareCR(m.Raw[:m.headerEnd]) {

@@ -242,7 +242,11 @@ func (m *Message) readCSeq() {
 	}
 	digits, method := v, []byte(nil)
 	if i := spaceIndex(v); i >= 0 {
-		digits, method = v[:i], trimLeft(v[i:])
+		var more []byte
+		digits = v[:i]
+		if method, more = word(trimLeft(v[i:])); len(more) > 0 {
+			m.Defects |= BadCSeq
+		}
 	}
 	n, ok := number(digits, math.MaxInt32)
 	if ok {

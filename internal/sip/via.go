@@ -14,27 +14,9 @@ type Via struct {
 // ParseVia reads one Via value and says what is wrong with it: BadVia, LooseIPv6. It gives what it could read in any case.
 func ParseVia(b []byte) (Via, Defects) {
 	var v Via
-	var defects Defects
 	b = trim(b)
 	head, params, hasParams := cut(b, ';')
-	// sent-protocol is name SLASH version SLASH transport, and SLASH has white space around.
-	name, rest, ok1 := cut(head, '/')
-	version, rest, ok2 := cut(rest, '/')
-	if !ok1 || !ok2 || !allOf(trim(name), classToken) || !allOf(trim(version), classToken) {
-		return Via{Params: params}, BadVia
-	}
-	rest = trim(rest)
-	end := spaceIndex(rest)
-	if end < 0 {
-		return Via{Transport: rest, Params: params}, BadVia
-	}
-	v.Transport = rest[:end:end]
-	if !allOf(v.Transport, classToken) || len(v.Transport) == 0 {
-		defects |= BadVia
-	}
-	var d Defects
-	v.Host, v.Port, d = parseHostPort(trimLeft(rest[end:]))
-	defects |= d
+	defects := v.readHead(head)
 	if !hasParams {
 		return v, defects
 	}
@@ -62,6 +44,29 @@ func ParseVia(b []byte) (Via, Defects) {
 		}
 	}
 	return v, defects
+}
+
+// readHead reads sent-protocol and sent-by, all before the parameters.
+func (v *Via) readHead(head []byte) Defects {
+	// sent-protocol is name SLASH version SLASH transport, and SLASH has white space around.
+	name, rest, ok1 := cut(head, '/')
+	version, rest, ok2 := cut(rest, '/')
+	if !ok1 || !ok2 || !allOf(trim(name), classToken) || !allOf(trim(version), classToken) {
+		return BadVia
+	}
+	rest = trim(rest)
+	end := spaceIndex(rest)
+	if end < 0 {
+		v.Transport = rest
+		return BadVia
+	}
+	v.Transport = rest[:end:end]
+	var defects Defects
+	v.Host, v.Port, defects = parseHostPort(trimLeft(rest[end:]))
+	if !allOf(v.Transport, classToken) {
+		defects |= BadVia
+	}
+	return defects
 }
 
 // Magic says whether the branch begins with the cookie of RFC 3261 section 8.1.1.7, which makes it unique in time and space.
