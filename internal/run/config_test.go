@@ -272,12 +272,13 @@ func TestDurationAndSize(t *testing.T) {
 }
 
 func FuzzConfig(f *testing.F) {
-	f.Add(defaultYAML)
+	f.Add([]byte("# c\nlog: {level: warn}\nhep:\n  ports: [1, 2]\ndialog: {t1: 1s}\ncapture: {buffer: 1MiB}\n"))
 	f.Add([]byte("hep: &a {listen: ':1'}\nmedia: *a"))
 	f.Add([]byte("a: *a"))
 	f.Add([]byte("? [a]\n: b"))
+	defaults := Default()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c := Default()
+		c := defaults
 		if decodeYAML(b, "fuzz", &c) != nil {
 			return
 		}
@@ -286,7 +287,7 @@ func FuzzConfig(f *testing.F) {
 			t.Fatal(err)
 		}
 		c.HEP.AuthKey, c.Store.DSN = "", ""
-		again := Default()
+		again := defaults
 		if err := decodeYAML(printed, "printed", &again); err != nil {
 			t.Fatalf("%v in\n%s", err, printed)
 		}
