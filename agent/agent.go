@@ -1,0 +1,282 @@
+// Package agent turns what is on the wire into what a collector takes: SIP
+// and RTCP as they are, and in place of RTP a report of each stream every
+// five seconds, metered here.
+package agent
+
+import (
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/hep"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/sip"
+)
+
+// Options of an Agent.
+type Options struct {
+	Node    string // its name in every packet
+	AgentID uint32
+	Domain  string
+	// UnwrapHEP are ports whose UDP and TCP payloads are HEP to unwrap, as in
+	// a capture taken in front of a collector. Live capture leaves it empty:
+	// that HEP reaches its collector by itself.
+	UnwrapHEP []uint16
+	// IgnorePorts are ports whose traffic is not looked at: the HEP of this
+	// process itself.
+	IgnorePorts []uint16
+	MaxStreams  int // RTP streams metered at once; more are counted, not metered
+	MaxAddrs    int // media addresses remembered from SDP
+	// StreamIdle ends a stream after this much time without a packet.
+	StreamIdle time.Duration
+	// Guess meters RTP that no SDP announced, once it looks like a stream.
+	Guess bool
+}
+
+// Defaults suit one machine.
+func Defaults() Options {
+	return Options{
+		Node: "local", UnwrapHEP: []uint16{9060}, MaxStreams: 200_000, MaxAddrs: 400_000, StreamIdle: 120 * time.Second, Guess: true,
+	}
+}
+
+// Counters say what an Agent saw. Packets that it passed on are counted too.
+type Counters struct {
+	SIP, RTP, RTCP, HEP    uint64
+	STUN, DTLS, Other      uint64
+	HEPErrors              uint64
+	OwnHEP                 uint64 // on IgnorePorts
+	RTPUnmetered           uint64 // because MaxStreams were
+	RTPGuessed             uint64 // of streams never announced and never confirmed: not reported
+	StreamsReported, Addrs uint64
+	RTCPErrors, KeepAlives uint64
+	ZRTP, TURN, UDPTL      uint64
+
+	Requests  map[string]uint64 // SIP requests by method
+	Responses map[int]uint64    // SIP responses by status
+}
+
+// countSIP keeps the number of methods bounded: a sender chooses them.
+func (c *Counters) countSIP(m *sip.Message) {
+	c.SIP++
+	if !m.Request {
+		if _, ok := c.Responses[m.Status]; ok || len(c.Responses) < 1000 {
+			c.Responses[m.Status]++
+		}
+		return
+	}
+	if _, ok := c.Requests[string(m.Method)]; ok || len(c.Requests) < 64 {
+		c.Requests[string(m.Method)]++
+	} else {
+		c.Requests["other"]++
+	}
+}
+
+// Agent classifies packets, meters RTP and passes on the rest. One goroutine
+// uses it.
+type Agent struct {
+	opt      Options
+	emit     func(*packet.Packet)
+	now      time.Time
+	swept    time.Time
+	message  sip.Message
+	sdp      sip.SDP
+	header   media.RTPHeader
+	rtcp     media.RTCP
+	hep      hep.Decoder
+	unwraps  [1 << 16 / 64]uint64 // bit set of ports
+	ignores  [1 << 16 / 64]uint64
+	streams  streams
+	announce announcements
+	buf      []byte
+	drops    packet.Drops
+	Counters Counters
+}
+
+// New returns an Agent that hands every packet that leaves to emit, which may
+// keep nothing of it.
+func New(opt Options, emit func(*packet.Packet)) *Agent {
+	a := &Agent{opt: opt, emit: emit, announce: announcements{byAddr: map[addrKey]*announcement{}, max: opt.MaxAddrs}, drops: packet.Drops{Stage: "agent"}}
+	a.Counters.Requests, a.Counters.Responses = map[string]uint64{}, map[int]uint64{}
+	a.streams.init()
+	for _, p := range opt.UnwrapHEP {
+		a.unwraps[p/64] |= 1 << (p % 64)
+	}
+	for _, p := range opt.IgnorePorts {
+		a.ignores[p/64] |= 1 << (p % 64)
+	}
+	return a
+}
+
+func has(set *[1 << 16 / 64]uint64, p *packet.Packet) bool {
+	s, d := p.Src.Port(), p.Dst.Port()
+	return (set[s/64]>>(s%64)|set[d/64]>>(d%64))&1 != 0
+}
+
+// Observe takes one decoded packet.
+func (a *Agent) Observe(p *packet.Packet) {
+	if p.Time.Sub(a.now) > 0 {
+		a.now = p.Time
+		if a.now.Sub(a.swept) >= time.Second {
+			a.sweep()
+		}
+	}
+	p.Node, p.Domain, p.AgentID = a.opt.Node, a.opt.Domain, a.opt.AgentID
+	b := p.Payload
+	if len(b) >= 12 && b[0]>>6 == 2 && p.Transport == packet.UDP {
+		if b[1] >= 192 && b[1] <= 223 && media.LooksLikeRTCP(b) {
+			a.observeRTCP(p)
+			return
+		}
+		if a.header.Parse(b) {
+			a.observeRTP(p)
+			return
+		}
+	}
+	a.observeOther(p)
+}
+
+func (a *Agent) observeOther(p *packet.Packet) {
+	b := p.Payload
+	if has(&a.ignores, p) {
+		a.Counters.OwnHEP++
+		return
+	}
+	if has(&a.unwraps, p) && isHEP(b) {
+		a.unwrap(p)
+		return
+	}
+	if p.Kind == packet.KindSIP || sip.IsSIP(b) {
+		p.Kind = packet.KindSIP
+		a.observeSIP(p)
+		return
+	}
+	if len(b) <= 4 { // CRLF and other keep-alives (RFC 5626 section 3.5.1)
+		a.Counters.KeepAlives++
+		return
+	}
+	switch media.Classify(b) {
+	case media.ClassSTUN:
+		a.Counters.STUN++
+	case media.ClassDTLS:
+		a.Counters.DTLS++
+	case media.ClassTURN:
+		a.Counters.TURN++
+	case media.ClassZRTP:
+		a.Counters.ZRTP++
+	case media.ClassT38:
+		a.Counters.UDPTL++
+	case media.ClassUnknown, media.ClassRTP, media.ClassRTCP:
+		a.Counters.Other++
+	}
+}
+
+func (a *Agent) observeSIP(p *packet.Packet) {
+	if a.message.Parse(p.Payload) {
+		a.Counters.countSIP(&a.message)
+		if body := a.message.SDP(); len(body) > 0 {
+			a.sdp.Parse(body)
+			a.announce.learn(&a.sdp, a.message.CallID(), p.Time)
+		}
+	}
+	a.emit(p)
+}
+
+func (a *Agent) observeRTCP(p *packet.Packet) {
+	if err := media.ParseRTCP(p.Payload, &a.rtcp); err != nil {
+		a.Counters.RTCPErrors++
+		return
+	}
+	a.Counters.RTCP++
+	p.Kind = packet.KindRTCP
+	if call := a.announce.rtcpCall(p.Src, p.Dst); call != "" {
+		p.CorrelationID = []byte(call)
+	}
+	a.buf = media.AppendRTCPJSON(a.buf[:0], &a.rtcp)
+	p.Payload = a.buf
+	a.emit(p)
+}
+
+func isHEP(b []byte) bool {
+	return len(b) > 8 && (string(b[:4]) == "HEP3" || b[0] == 1 || b[0] == 2)
+}
+
+// unwrap takes the packet out of HEP that was captured on its way.
+func (a *Agent) unwrap(outer *packet.Packet) {
+	var p packet.Packet
+	if err := a.hep.Decode(outer.Payload, &p); err != nil {
+		a.Counters.HEPErrors++
+		a.drops.Add("hep_malformed", outer.Time, 1)
+		return
+	}
+	a.Counters.HEP++
+	if p.Time.IsZero() { // HEP1 carries none
+		p.Time = outer.Time
+	}
+	if p.Node == "" {
+		p.Node = hep.NodeName(p.AgentID, outer.Src.Addr())
+	}
+	switch p.Kind {
+	case packet.KindSIP:
+		a.observeSIP(&p)
+	case packet.KindRTCP:
+		a.Counters.RTCP++
+		a.emit(&p)
+	case packet.KindRTP:
+		if a.header.Parse(p.Payload) {
+			a.observeRTP(&p)
+		}
+	default:
+		a.emit(&p)
+	}
+}
+
+// Drop tells of frames that never came here: the kernel's, or the capture's.
+func (a *Agent) Drop(stage, reason string, from, to time.Time, n uint64) {
+	if n == 0 {
+		return
+	}
+	d := packet.Drops{Stage: stage}
+	d.Add(reason, from, n)
+	d.Add(reason, to, 0)
+	for _, p := range d.Flush(to, a.opt.Node, a.opt.Domain) {
+		a.emit(&p)
+	}
+}
+
+// Advance moves the clock while no packet comes.
+func (a *Agent) Advance(now time.Time) {
+	if now.After(a.now) {
+		a.now = now
+	}
+	if a.now.Sub(a.swept) >= time.Second {
+		a.sweep()
+	}
+}
+
+func (a *Agent) sweep() {
+	a.swept = a.now
+	a.sweepStreams()
+	a.announce.sweep(a.now)
+	a.tell()
+}
+
+func (a *Agent) tell() {
+	for _, p := range a.drops.Flush(a.now, a.opt.Node, a.opt.Domain) {
+		a.emit(&p)
+	}
+}
+
+// Close ends the input: every stream gives its last report.
+func (a *Agent) Close() {
+	a.closeStreams()
+	a.tell()
+}
+
+// Undecoded are the packets that became nothing, by reason.
+func (c *Counters) Undecoded() map[string]uint64 {
+	return map[string]uint64{
+		"stun": c.STUN, "dtls": c.DTLS, "turn": c.TURN, "zrtp": c.ZRTP, "t38": c.UDPTL, "udp_other": c.Other, "keep_alive": c.KeepAlives,
+		"hep_malformed": c.HEPErrors, "own_hep": c.OwnHEP, "rtcp_malformed": c.RTCPErrors,
+		"rtp_guess_unconfirmed": c.RTPGuessed, "streams_full": c.RTPUnmetered,
+	}
+}

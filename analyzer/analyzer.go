@@ -1,0 +1,195 @@
+// Package analyzer joins signalling and media into records: it follows
+// dialogs, ties RTP streams and RTCP to them by the addresses that SDP
+// announced, and computes R and MOS.
+package analyzer
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/sip"
+)
+
+// Options of an Analyzer.
+type Options struct {
+	Dialog dialog.Options
+	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
+	NoPLC      bool
+	Scrub      Scrub
+	MaxStreams int
+}
+
+// Scrub names what is hidden in stored messages; lengths are kept.
+type Scrub struct {
+	Digest bool // response and nonce count of credentials
+	SDES   bool // keys of a=crypto
+	DTMF   bool // digits in INFO
+	Bodies bool // of MESSAGE
+}
+
+// Defaults suit one machine.
+func Defaults() Options {
+	return Options{Dialog: dialog.Defaults(), Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
+}
+
+// Counters say what an Analyzer took in and gave out.
+type Counters struct {
+	SIP, RTCP, Reports, Drops, Unread uint64
+	Calls, Streams, Intervals         uint64
+	StreamsUnmatched                  uint64 // rows of streams that met no dialog
+	StreamsEvicted                    uint64
+	OpenCalls, OpenStreams            int
+	Dialog                            dialog.Counters
+}
+
+// Analyzer is one shard. One goroutine uses it.
+type Analyzer struct {
+	opt      Options
+	emit     func(row any)
+	clock    clock
+	advanced time.Time
+	swept    time.Time
+	dialogs  *dialog.Table
+	message  sip.Message
+	rtcp     media.RTCP
+
+	binds    map[mediaAddr][]*dialog.Endpoint
+	rtcpAddr map[mediaAddr]*dialog.Endpoint
+	streams  map[streamKey]*stream
+	seq      uint64
+	calls    map[*dialog.Call]*callMedia
+	reports  map[reportKey]*remote
+	rtt      *media.RTTTracker
+	covered  map[coverKey]struct{} // hosts that an agent saw media of
+	blind    []record.Drop         // the latest capture drops, to mark calls with
+
+	Counters Counters
+}
+
+// mediaAddr is a media address in its capture domain: customers reuse private
+// addresses.
+type mediaAddr struct {
+	domain string
+	addr   netip.AddrPort
+}
+
+type coverKey struct {
+	domain string
+	host   netip.Addr
+}
+
+// New returns an Analyzer that gives its rows to emit: pointers to the types
+// of package record.
+func New(opt Options, emit func(row any)) *Analyzer {
+	a := &Analyzer{
+		opt: opt, emit: emit,
+		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr]*dialog.Endpoint{},
+		streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
+		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: map[coverKey]struct{}{},
+	}
+	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)
+	return a
+}
+
+// Observe takes one packet from the bus.
+func (a *Analyzer) Observe(p *packet.Packet) {
+	if p.Domain == "" {
+		p.Domain = "default"
+	}
+	if p.Kind == packet.KindTick {
+		a.clock.tick(p.Time)
+		a.advance()
+		return
+	}
+	a.clock.see(p.Node, p.Time)
+	a.advance()
+	switch p.Kind {
+	case packet.KindSIP:
+		a.observeSIP(p)
+	case packet.KindRTCP:
+		a.observeRTCP(p)
+	case packet.KindReport:
+		a.observeReport(p)
+	case packet.KindDrop:
+		a.observeDrop(p)
+	case packet.KindUnknown, packet.KindRTP, packet.KindXRReport, packet.KindLog, packet.KindTick:
+		a.Counters.Unread++
+	default:
+		a.Counters.Unread++
+	}
+}
+
+func (a *Analyzer) observeSIP(p *packet.Packet) {
+	m := &a.message
+	if !m.Parse(p.Payload) {
+		a.Counters.Unread++
+		return
+	}
+	a.Counters.SIP++
+	seen := a.dialogs.Observe(p, m)
+	a.emitMessage(p, m, seen.Retransmission)
+}
+
+func (a *Analyzer) observeDrop(p *packet.Packet) {
+	d, err := packet.ParseDrop(p.Payload)
+	if err != nil {
+		a.Counters.Unread++
+		return
+	}
+	a.Counters.Drops++
+	row := record.Drop{
+		Domain: p.Domain, FirstSeen: micro(p.Time), Time: micro(p.Time), Node: p.Node,
+		Stage: d.Stage, Reason: d.Reason, Count: d.Count, FromTime: micro(d.From), ToTime: micro(d.To),
+	}
+	if d.Stage == "capture" {
+		if len(a.blind) >= 1000 {
+			a.blind = a.blind[1:]
+		}
+		a.blind = append(a.blind, row)
+	}
+	a.emit(&row)
+}
+
+// advance moves timers, at most every 100 ms of packet time.
+func (a *Analyzer) advance() {
+	now := a.clock.arrival
+	if now.Sub(a.advanced) < 100*time.Millisecond {
+		return
+	}
+	a.advanced = now
+	mark := a.clock.watermark()
+	for _, c := range a.dialogs.Advance(mark) {
+		a.finish(c)
+	}
+	if mark.Sub(a.swept) > time.Minute {
+		a.swept = mark
+		a.sweepRemote(mark)
+	}
+}
+
+// Close ends the input: every call and stream gives its row as it stands.
+func (a *Analyzer) Close() {
+	for _, c := range a.dialogs.Close(a.clock.watermark()) {
+		a.finish(c)
+	}
+	a.closeStreams()
+}
+
+// Snapshot brings the gauges in Counters up to date.
+func (a *Analyzer) Snapshot() Counters {
+	a.Counters.OpenCalls, a.Counters.OpenStreams = a.dialogs.Len(), len(a.streams)
+	a.Counters.Dialog = a.dialogs.Counters
+	return a.Counters
+}
+
+func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// round keeps three decimals: what is written must not pretend to more.
+func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+func rounded(v float64) *float64 { return new(round(v)) }

@@ -1,0 +1,152 @@
+package dialog
+
+import (
+	"slices"
+)
+
+// response takes a response; side is the one that sent the request.
+func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
+	c.sawHost(side, e)
+	c.causes(e, leg)
+	status := e.m.Status
+	switch string(e.method) {
+	case "INVITE":
+		if c.initial(e, leg, side) {
+			c.initialResponse(e)
+		} else {
+			c.reinviteResponse(e, leg, side)
+		}
+	case "BYE":
+		if leg == nil {
+			leg = c.addLeg(legTag(e, side))
+			leg.confirmed = leg.confirmed || c.truncated
+		}
+		if leg.bye.IsZero() { // the BYE itself was not seen
+			leg.bye, leg.byeSide = e.at, side
+			leg.hold.end(e.at)
+		}
+		if status >= 200 && status != 401 && status != 407 {
+			leg.byeDone = earlier(leg.byeDone, e.at)
+		}
+	case "UPDATE", "PRACK":
+		if status >= 200 && status < 300 {
+			c.sdp(e, leg, side.Other())
+			c.agree(e, leg, side)
+			refresh(e, leg)
+		} else if status >= 300 {
+			c.refuse(e, side)
+		}
+	case "REFER":
+		if status >= 200 && status < 300 {
+			c.SetFlag("transferred")
+		}
+	}
+}
+
+// initial reports whether a response to an INVITE answers the one that made
+// the call rather than a later one in the dialog.
+func (c *Call) initial(e *event, leg *Leg, side Side) bool {
+	if side == B {
+		return false
+	}
+	if c.findTry(branchOf(e.via, e), e.cseq) != nil || e.cseq == c.lastCSeq() {
+		return true
+	}
+	if slices.Contains(c.inviteSeqs, requestID{e.cseq, A}) {
+		return false
+	}
+	return c.start.IsZero() && (leg == nil || !leg.confirmed)
+}
+
+func (c *Call) initialResponse(e *event) {
+	t := c.tryOf(e)
+	status := e.m.Status
+	if status > 100 && status < 300 && (c.calleeAgent == "" || status >= 200) {
+		if a := agentOf(e.m); len(a) > 0 {
+			c.calleeAgent = string(a)
+		}
+	}
+	switch {
+	case status == 100:
+		c.provisional = later(c.provisional, e.at)
+		t.provisional = later(t.provisional, e.at)
+	case status < 200:
+		c.provisional = later(c.provisional, e.at)
+		t.provisional = later(t.provisional, e.at)
+		f := t.fork(e.to.Tag)
+		if status == 180 {
+			c.ring180 = earlier(c.ring180, e.at)
+			f.ring = earlier(f.ring, e.at)
+		} else if status >= 180 {
+			c.ring18x = earlier(c.ring18x, e.at)
+			if f.ring.IsZero() {
+				f.ring = e.at
+			}
+		}
+		leg := c.addLeg(e.to.Tag)
+		c.sdp(e, leg, B)
+	case status < 300:
+		leg := c.addLeg(e.to.Tag)
+		f := t.fork(e.to.Tag)
+		f.won = earlier(f.won, e.at)
+		if leg.answer.IsZero() || e.at.Before(leg.answer) {
+			leg.answer, leg.status, leg.reason = e.at, uint16(status), string(e.m.Reason)
+		}
+		if a := agentOf(e.m); len(a) > 0 {
+			leg.agent = string(a)
+		}
+		t.finish(e)
+		if !t.cancelled.IsZero() && !t.hasParent {
+			c.cancelRace = true
+		}
+		c.sdp(e, leg, B)
+		c.agree(e, leg, A)
+		refresh(e, leg)
+	default:
+		t.finish(e)
+		if status == 401 || status == 407 {
+			if remember(&c.challengeIDs, requestID{e.cseq, A}) {
+				c.challenges++
+			}
+		}
+	}
+}
+
+func (t *try) finish(e *event) {
+	if !t.final.IsZero() && !e.at.Before(t.final) {
+		return
+	}
+	t.final, t.status, t.reason, t.toTag = e.at, uint16(e.m.Status), string(e.m.Reason), string(e.to.Tag)
+}
+
+func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
+	status := e.m.Status
+	switch {
+	case status < 200:
+		return
+	case status < 300:
+		if leg == nil {
+			leg = c.addLeg(legTag(e, side))
+			leg.confirmed = true
+		}
+		c.sdp(e, leg, side.Other())
+		c.agree(e, leg, side)
+		refresh(e, leg)
+	default:
+		c.refuse(e, side) // the call goes on as it was
+		if (status == 401 || status == 407) && remember(&c.challengeIDs, requestID{e.cseq, side}) {
+			c.challenges++
+		}
+	}
+}
+
+// refresh starts the session timer anew (RFC 4028): the 2xx says the interval.
+func refresh(e *event, leg *Leg) {
+	if leg == nil {
+		return
+	}
+	if d := sessionExpires(e.m); d > 0 {
+		leg.sessionExpires = d
+	}
+	leg.refreshed = later(leg.refreshed, e.at)
+}

@@ -1,0 +1,307 @@
+package dialog
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// Row is the signalling part of one CDR. Media is joined by whoever holds it.
+type Row struct {
+	Call *record.Call
+	Leg  *Leg // nil when nobody answered
+}
+
+// Rows gives the call's CDRs: one for each answered leg, or one.
+func (c *Call) Rows() []Row {
+	var rows []Row
+	for _, l := range c.legs {
+		if l.live() {
+			rows = append(rows, Row{c.answeredRow(l), l})
+		}
+	}
+	if rows == nil {
+		rows = []Row{{c.unansweredRow(), nil}}
+	}
+	return rows
+}
+
+func (c *Call) answeredRow(l *Leg) *record.Call {
+	r := c.row()
+	r.ToTag, r.State = l.Tag, record.Answered
+	r.AnswerTime = at(l.answer)
+	if !l.answer.IsZero() {
+		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
+		r.SetupMs = ms(c.start, l.answer)
+	}
+	if l.agent != "" {
+		r.CalleeAgent = text(l.agent)
+	}
+	if l.causeQ850 != 0 {
+		r.CauseQ850 = new(l.causeQ850)
+	}
+	if l.causeSIP != 0 {
+		r.CauseSIP = new(l.causeSIP)
+	}
+	end, noBye := c.legEnd(l)
+	switch {
+	case !l.bye.IsZero():
+		if c.sidesKnown() {
+			r.HangupBy = new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+		}
+		r.DisconnectMs = ms(l.bye, l.byeDone)
+	case noBye:
+		r.Flags = append(r.Flags, "no_bye")
+		if l.sessionExpires > 0 {
+			r.HangupBy = new("network")
+		}
+	default:
+		r.State = record.Open
+	}
+	r.EndTime = at(end)
+	if !l.answer.IsZero() {
+		r.DurationMs = ms(l.answer, end)
+		if !l.acked && (!end.IsZero() && end.Sub(l.answer) > c.table.opt.T1) {
+			r.Flags = append(r.Flags, "ack_missing")
+		}
+	}
+	if c.cancelRace {
+		r.Flags = append(r.Flags, "cancel_race")
+	}
+	slices.Sort(r.Flags)
+	return r
+}
+
+// legEnd is when a leg ended, and whether it did so without a BYE.
+func (c *Call) legEnd(l *Leg) (end time.Time, noBye bool) {
+	switch {
+	case !l.bye.IsZero():
+		return l.bye, false
+	case !c.expired:
+		return time.Time{}, false
+	case !c.lastMedia.IsZero():
+		return c.lastMedia, true
+	case l.sessionExpires > 0:
+		return l.refreshed.Add(l.sessionExpires), true
+	}
+	return time.Time{}, true // nobody knows: no media was seen, and the longest call is over
+}
+
+func (c *Call) unansweredRow() *record.Call {
+	r := c.row()
+	out := c.outcome()
+	pending := c.pending() || out == nil
+	if out != nil {
+		r.ToTag = out.toTag
+	} else if n := len(c.legs); n > 0 {
+		r.ToTag = c.legs[n-1].Tag
+	}
+	earlyBye := false
+	for _, l := range c.legs {
+		if !l.bye.IsZero() {
+			earlyBye = true
+			r.EndTime, r.HangupBy = at(l.bye), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+		}
+	}
+	cancelled := !c.cancel.IsZero() || c.answeredByElse
+	switch {
+	case earlyBye:
+		r.State = record.Cancelled
+	case !pending && (out.status != 487 || !cancelled):
+		r.State = stateOf(out.status)
+		r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(out.final)
+	case cancelled:
+		r.State = record.Cancelled
+		r.HangupBy = new("caller")
+		if c.answeredByElse { // a box on the way called it off, not the caller
+			r.HangupBy = new("network")
+			r.Flags = append(r.Flags, "answered_elsewhere")
+		}
+		r.EndTime = at(c.cancel)
+		if !pending {
+			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(out.final)
+		}
+	case c.expired && !c.truncated:
+		r.State = record.Timeout
+		r.EndTime = at(c.silentEnd())
+	default:
+		r.State = record.Open
+	}
+	slices.Sort(r.Flags)
+	return r
+}
+
+func stateOf(status uint16) record.State {
+	switch {
+	case status == 401 || status == 407:
+		return record.Unauthenticated
+	case status == 487:
+		return record.Cancelled
+	case status == 486 || status == 600:
+		return record.Busy
+	case status == 408 || status >= 500 && status < 600:
+		return record.Failed
+	case status < 400:
+		return record.Redirected
+	}
+	return record.Rejected
+}
+
+// sidesKnown reports whether an INVITE or an answer to one told who called
+// whom.
+func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
+
+func (c *Call) row() *record.Call {
+	r := &record.Call{
+		Domain: c.domain, FirstSeen: micro(c.firstSeen),
+		CallID: c.callID, FromTag: c.fromTag, SessionID: c.callID, Nodes: slices.Sorted(slices.Values(c.nodes)),
+		StartTime: at(c.start),
+		CauseQ850: nonzero(c.causeQ850), CauseSIP: nonzero(c.causeSIP),
+		Caller: c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
+		CallerDisplay: text(c.callerDisplay),
+		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
+		AssertedIdentity: text(c.asserted), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
+		Headers: c.headers, CallerAgent: text(c.callerAgent), CalleeAgent: text(c.calleeAgent),
+		Transport: c.transport.String(), Proxies: c.proxies,
+		Invites: c.invites, Retransmissions: c.repeatCount, Challenges: c.challenges,
+		MediaSeen: "unknown",
+	}
+	if c.src.IsValid() {
+		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
+		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())
+	}
+	if c.vlan != 0 {
+		r.VLAN = new(c.vlan)
+	}
+	ring := c.ring180
+	if ring.IsZero() {
+		ring = c.ring18x
+	}
+	if !ring.IsZero() {
+		r.RingTime = at(later(ring, c.start)) // a response captured before its INVITE did not ring before it
+	}
+	r.PddMs = ms(c.start, c.ring180)
+	first := earlier(c.ring180, c.ring18x)
+	for _, l := range c.legs {
+		first = earlier(first, l.answer)
+	}
+	r.SrdMs = ms(c.start, first)
+	for _, t := range c.tries {
+		if t.attempt() {
+			r.Attempts += uint32(max(1, len(t.targets())))
+		}
+	}
+	for f := range c.flags {
+		r.Flags = append(r.Flags, f)
+	}
+	if c.truncated {
+		r.Flags = append(r.Flags, "truncated")
+	}
+	if c.evicted {
+		r.Flags = append(r.Flags, "evicted")
+	}
+	return r
+}
+
+// HoldMs is how long a side of the leg was not expected to send, ms.
+func (l *Leg) HoldMs(s Side) float64 {
+	return round(l.hold.total[s].Seconds() * 1000)
+}
+
+// EndHold closes a hold that lasts as the row is written.
+func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
+
+// targets are the forks of a try that rang or answered.
+func (t *try) targets() []fork {
+	var out []fork
+	for _, f := range t.forks {
+		if !f.ring.IsZero() || !f.won.IsZero() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Attempts gives the downstream tries of the call.
+func (c *Call) Attempts() []*record.Attempt {
+	var out []*record.Attempt
+	for _, t := range c.tries {
+		if !t.attempt() {
+			continue
+		}
+		base := record.Attempt{
+			Domain: c.domain, CallID: c.callID, FromTag: c.fromTag, Branch: t.branch,
+			FirstSeen:   micro(earlier(t.start, earlier(t.provisional, t.final))),
+			RequestHost: text(t.host), StartTime: at(t.start), EndTime: at(t.final), CauseQ850: nonzero(t.causeQ850),
+		}
+		if t.dst.IsValid() {
+			base.DstIP, base.DstPort = new(t.dst.Addr()), new(t.dst.Port())
+		}
+		if t.status != 0 {
+			base.Status, base.Reason = new(t.status), text(t.reason)
+		}
+		targets := t.targets()
+		if len(targets) <= 1 {
+			if len(targets) == 1 {
+				base.RingTime = at(targets[0].ring)
+			}
+			base.Won = t.status >= 200 && t.status < 300
+			out = append(out, &base)
+			continue
+		}
+		for _, f := range targets { // a proxy forked out of our sight: each To tag is a target
+			a := base
+			a.RingTime, a.Won = at(f.ring), !f.won.IsZero()
+			if !a.Won {
+				a.Status, a.Reason, a.EndTime = nil, nil, nil
+			} else {
+				a.EndTime = at(f.won)
+			}
+			out = append(out, &a)
+		}
+	}
+	return out
+}
+
+// at is a time of a row: UTC, whole microseconds, nil when it is not known.
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(micro(t))
+}
+
+func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// ms is the time from a to b in ms, nil when one of them is not known; never
+// negative, since capture may swap two packets.
+func ms(a, b time.Time) *float64 {
+	if a.IsZero() || b.IsZero() {
+		return nil
+	}
+	return new(max(0, round(b.Sub(a).Seconds()*1000)))
+}
+
+func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func nonzero(n uint16) *uint16 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// String names the endpoint for logs.
+func (ep *Endpoint) String() string {
+	return ep.Call.callID + " " + ep.Owner.String() + " " + ep.Addr.String() + " hop " + strconv.Itoa(ep.Hop)
+}

@@ -1,0 +1,121 @@
+package dialog
+
+import "time"
+
+// nextDeadline is when the call must be looked at next: when its row is due,
+// unless something happens before.
+func (c *Call) nextDeadline() time.Time {
+	opt := &c.table.opt
+	if c.answered() {
+		var at time.Time
+		for _, l := range c.legs {
+			if l.live() {
+				at = later(at, c.legDeadline(l))
+			}
+		}
+		return at
+	}
+	if over, end := c.over(); over {
+		return end.Add(opt.Grace)
+	}
+	return c.silentEnd().Add(opt.Grace)
+}
+
+// live reports whether the leg became a dialog of its own.
+func (l *Leg) live() bool { return !l.answer.IsZero() || l.confirmed }
+
+func (c *Call) answered() bool {
+	for _, l := range c.legs {
+		if l.live() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Call) legDeadline(l *Leg) time.Time {
+	opt := &c.table.opt
+	if !l.bye.IsZero() {
+		if !l.byeDone.IsZero() {
+			return later(l.byeDone, l.bye).Add(opt.Grace)
+		}
+		return l.bye.Add(64*opt.T1 + opt.Grace) // a BYE is repeated until Timer F
+	}
+	if l.sessionExpires > 0 {
+		due := l.refreshed.Add(l.sessionExpires)
+		if !c.lastMedia.IsZero() && !l.hold.active() {
+			due = later(due, c.lastMedia.Add(opt.NoMedia))
+		}
+		return due.Add(opt.Grace)
+	}
+	if !c.lastMedia.IsZero() && !l.hold.active() {
+		return later(c.lastMedia, c.lastSeen).Add(opt.NoMedia)
+	}
+	return c.lastSeen.Add(opt.LongestCall)
+}
+
+// Over reports whether a call has ended by its signalling, and when.
+func (c *Call) Over() (bool, time.Time) { return c.over() }
+
+// over reports whether a call that nobody answered has ended, and when: all
+// tries as the caller made them have a final response. For an answered call it
+// reports whether every leg had its BYE.
+func (c *Call) over() (bool, time.Time) {
+	var end time.Time
+	if c.answered() {
+		for _, l := range c.legs {
+			if !l.live() {
+				continue
+			}
+			if l.bye.IsZero() {
+				return false, time.Time{}
+			}
+			end = later(end, l.bye)
+		}
+		return true, end
+	}
+	for _, l := range c.legs { // a BYE in an early dialog (RFC 3261 section 15)
+		if !l.bye.IsZero() {
+			return true, l.bye
+		}
+	}
+	if c.pending() {
+		return false, time.Time{}
+	}
+	for _, t := range c.tries {
+		end = later(end, t.final)
+	}
+	return !end.IsZero(), end
+}
+
+// silentEnd is when a call that waits for a final response ends without one:
+// 64 T1 after a CANCEL, Timer C after the latest provisional response, 64 T1
+// after the INVITE when there was none.
+func (c *Call) silentEnd() time.Time {
+	opt := &c.table.opt
+	if !c.cancel.IsZero() {
+		return c.cancel.Add(64 * opt.T1)
+	}
+	if !c.provisional.IsZero() {
+		return c.provisional.Add(opt.TimerC)
+	}
+	if !c.start.IsZero() {
+		return c.lastTryStart().Add(64 * opt.T1)
+	}
+	return c.lastSeen.Add(opt.TimerC)
+}
+
+// lastTryStart is when the INVITE of the latest CSeq was first sent.
+func (c *Call) lastTryStart() time.Time {
+	last := c.lastCSeq()
+	var at time.Time
+	for _, t := range c.tries {
+		if t.cseq == last {
+			at = earlier(at, t.start)
+		}
+	}
+	if at.IsZero() {
+		return c.start
+	}
+	return at
+}

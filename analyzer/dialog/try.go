@@ -1,0 +1,171 @@
+package dialog
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/sip"
+)
+
+// try is one INVITE client transaction: an initial INVITE at one hop. Hops of
+// one INVITE are ordered by their Via headers: a proxy puts its own on top of
+// those it received.
+type try struct {
+	branch string   // topmost Via branch, or a stand-in for RFC 2543 peers
+	chain  []string // branches below the topmost one
+	cseq   uint32
+	start  time.Time
+	host   string // of the Request-URI
+	dst    netip.AddrPort
+
+	forks []fork // by To tag of provisional and 2xx responses
+
+	status      uint16
+	reason      string
+	toTag       string
+	final       time.Time
+	provisional time.Time
+	cancelled   time.Time
+	causeQ850   uint16
+	hasChild    bool // the same INVITE was seen at a later hop
+	hasParent   bool // the same INVITE was seen at an earlier hop
+}
+
+// fork is one early or confirmed dialog of a try: where a proxy that forks is
+// upstream of the tap, each To tag is a target of its own.
+type fork struct {
+	tag  string
+	ring time.Time
+	won  time.Time // 2xx
+}
+
+// branchOf identifies a transaction at a hop. RFC 2543 peers give no unique
+// branch: addresses, CSeq and target stand in for it.
+func branchOf(v sip.Via, e *event) string {
+	if v.Magic() {
+		return string(v.Branch)
+	}
+	src, dst := e.p.Src, e.p.Dst
+	if !e.m.Request {
+		src, dst = dst, src // responses return on the request's path
+	}
+	return src.String() + ">" + dst.String() + "#" + strconv.FormatUint(uint64(e.cseq), 10) + string(v.Branch)
+}
+
+func (c *Call) findTry(branch string, cseq uint32) *try {
+	for i := len(c.tries) - 1; i >= 0; i-- {
+		if t := c.tries[i]; t.cseq == cseq && t.branch == branch {
+			return t
+		}
+	}
+	return nil
+}
+
+// addTry notes an initial INVITE at one hop; a repetition gives the try that
+// is already there.
+func (c *Call) addTry(e *event) *try {
+	t := c.tryOf(e)
+	if !t.start.IsZero() {
+		t.start = earlier(t.start, e.at)
+		return t
+	}
+	uri, _ := sip.ParseURI(e.m.RequestURI)
+	t.start, t.host, t.dst = e.at, string(uri.Host), e.p.Dst
+	top := true
+	for v := range e.m.Vias() {
+		if top {
+			top = false
+			continue
+		}
+		if len(v.Branch) > 0 && len(t.chain) < 16 {
+			t.chain = append(t.chain, string(v.Branch))
+		}
+	}
+	for _, other := range c.tries {
+		if other == t || other.cseq != t.cseq {
+			continue
+		}
+		if slices.Contains(t.chain, other.branch) {
+			other.hasChild, t.hasParent = true, true
+		}
+		if slices.Contains(other.chain, t.branch) {
+			t.hasChild, other.hasParent = true, true
+		}
+	}
+	return t
+}
+
+// tryOf is the try of a request or response to an initial INVITE. A response
+// whose INVITE was not seen, or is not seen yet, has a try without a start.
+func (c *Call) tryOf(e *event) *try {
+	branch := branchOf(e.via, e)
+	if t := c.findTry(branch, e.cseq); t != nil {
+		return t
+	}
+	if len(c.tries) >= maxTries {
+		return c.tries[maxTries-1]
+	}
+	t := &try{branch: branch, cseq: e.cseq}
+	c.tries = append(c.tries, t)
+	return t
+}
+
+func (t *try) fork(tag []byte) *fork {
+	for i := range t.forks {
+		if t.forks[i].tag == string(tag) {
+			return &t.forks[i]
+		}
+	}
+	if len(t.forks) >= maxLegs {
+		return &t.forks[maxLegs-1]
+	}
+	t.forks = append(t.forks, fork{tag: string(tag)})
+	return &t.forks[len(t.forks)-1]
+}
+
+// counts as an attempt: the hop nearest to the target. What came before it is
+// the same INVITE on its way.
+func (t *try) attempt() bool { return !t.hasChild }
+
+// pending reports whether a try as the caller made it still waits for its
+// final response.
+func (c *Call) pending() bool {
+	for _, t := range c.tries {
+		if !t.hasParent && t.final.IsZero() && t.cseq == c.lastCSeq() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Call) lastCSeq() uint32 {
+	var last uint32
+	for _, t := range c.tries {
+		last = max(last, t.cseq)
+	}
+	return last
+}
+
+// outcome is the try whose final response the caller was left with: at the
+// hop nearest to the caller, of the latest CSeq, the latest.
+func (c *Call) outcome() *try {
+	var best *try
+	for _, t := range c.tries {
+		if t.final.IsZero() {
+			continue
+		}
+		switch {
+		case best == nil,
+			best.hasParent && !t.hasParent,
+			best.hasParent == t.hasParent && t.cseq > best.cseq,
+			best.hasParent == t.hasParent && t.cseq == best.cseq && t.final.After(best.final):
+			if best != nil && t.hasParent && !best.hasParent {
+				continue
+			}
+			best = t
+		}
+	}
+	return best
+}

@@ -1,0 +1,137 @@
+package analyzer
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+)
+
+// bind is told of every media address that SDP announces.
+func (a *Analyzer) bind(ep *dialog.Endpoint) {
+	k := mediaAddr{ep.Call.Domain(), ep.Addr}
+	a.binds[k] = append(a.binds[k], ep)
+	if ep.RTCP.Addr().IsValid() {
+		a.rtcpAddr[mediaAddr{k.domain, ep.RTCP}] = ep
+	}
+}
+
+// unbind forgets the addresses of a call whose row is written.
+func (a *Analyzer) unbind(c *dialog.Call) {
+	for _, ep := range c.Endpoints {
+		k := mediaAddr{c.Domain(), ep.Addr}
+		left := slices.DeleteFunc(a.binds[k], func(o *dialog.Endpoint) bool { return o.Call == c })
+		if len(left) == 0 {
+			delete(a.binds, k)
+		} else {
+			a.binds[k] = left
+		}
+		r := mediaAddr{c.Domain(), ep.RTCP}
+		if o := a.rtcpAddr[r]; o != nil && o.Call == c {
+			delete(a.rtcpAddr, r)
+		}
+	}
+}
+
+// tie is how a stream belongs to a call.
+type tie struct {
+	call *dialog.Call
+	leg  *dialog.Leg // nil where the addresses do not tell the fork
+	from dialog.Side // who sends
+	// to is what the receiver announced, sender what the sender did; one of
+	// them is nil when NAT hid it.
+	to, sender *dialog.Endpoint
+	match      string
+	strength   int
+	since      time.Time
+}
+
+// How strongly addresses speak for a call. Equal strength of two calls at one
+// time decides nothing, unless both ends agree.
+const (
+	weakSource = iota + 1 // the sender's address, the receiver is a stranger
+	weakTarget            // the receiver's address, the sender is a stranger
+	natHost               // one end, and the host that the other end's signalling comes from
+	mediaHost             // one end, and the other end's host with another port
+	exactPair             // both ends
+)
+
+// early is how long before its SDP a stream may begin: media may overtake the
+// answer.
+const early = 5 * time.Second
+
+// tieOf finds the call of a stream by its addresses.
+func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time) (tie, bool) {
+	var best tie
+	ambiguous := false
+	consider := func(t tie) {
+		if first.Before(t.since.Add(-early)) {
+			return // the call came later
+		}
+		switch {
+		case t.strength > best.strength:
+			best, ambiguous = t, false
+		case t.strength < best.strength, t.call == best.call:
+			if t.call == best.call && best.leg == nil {
+				best.leg = t.leg
+			}
+		case over(best.call, first) && !over(t.call, first):
+			best, ambiguous = t, false
+		case !over(best.call, first) && over(t.call, first):
+		case t.strength == exactPair:
+			// Two legs of one conversation announce the same addresses to
+			// each other's peers: the first one keeps the stream.
+		default:
+			ambiguous = true
+		}
+	}
+	for _, to := range a.binds[mediaAddr{domain, dst}] {
+		t := tie{call: to.Call, from: to.Owner.Other(), to: to, leg: to.Leg, since: to.Since}
+		t.strength, t.match = weakTarget, "nat"
+		for _, ep := range to.Call.Endpoints {
+			if ep.Owner == to.Owner || ep.Media != to.Media || to.Leg != nil && ep.Leg != nil && ep.Leg != to.Leg {
+				continue
+			}
+			switch {
+			case ep.Addr == src && t.strength < exactPair:
+				t.strength, t.match, t.sender = exactPair, "sdp", ep
+				if ep.ICE || to.ICE {
+					t.match = "ice"
+				}
+				if t.leg == nil {
+					t.leg = ep.Leg
+				}
+			case ep.Addr.Addr() == src.Addr() && t.strength < mediaHost:
+				t.strength, t.match = mediaHost, "symmetric"
+			}
+		}
+		if t.strength < natHost && slices.Contains(to.Call.Signalled(t.from), src.Addr()) {
+			t.strength = natHost
+		}
+		consider(t)
+	}
+	for _, from := range a.binds[mediaAddr{domain, src}] {
+		t := tie{call: from.Call, from: from.Owner, sender: from, leg: from.Leg, since: from.Since}
+		t.strength, t.match = weakSource, "nat"
+		for _, ep := range from.Call.Endpoints {
+			if ep.Owner != from.Owner && ep.Media == from.Media && ep.Addr.Addr() == dst.Addr() && t.strength < mediaHost {
+				t.strength, t.match = mediaHost, "symmetric"
+			}
+		}
+		if t.strength < natHost && slices.Contains(from.Call.Signalled(from.Owner.Other()), dst.Addr()) {
+			t.strength = natHost
+		}
+		consider(t)
+	}
+	if best.call == nil || ambiguous {
+		return tie{}, false
+	}
+	return best, true
+}
+
+// over reports whether a call had ended when a stream began.
+func over(c *dialog.Call, first time.Time) bool {
+	ended, at := c.Over()
+	return ended && first.After(at.Add(time.Second))
+}

@@ -1,0 +1,536 @@
+package analyzer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/emodel"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// finish writes the rows of a call that is over: itself, its attempts and its
+// streams.
+func (a *Analyzer) finish(c *dialog.Call) {
+	m := a.calls[c]
+	if m == nil {
+		m = &callMedia{}
+	}
+	m.segments()
+	for i, row := range c.Rows() {
+		streams := m.of(row.Leg, i == 0)
+		a.join(row.Call, row.Leg, c, streams)
+		for _, s := range streams {
+			s.row = row.Call
+		}
+		a.Counters.Calls++
+		a.emit(row.Call)
+	}
+	for _, at := range c.Attempts() {
+		a.emit(at)
+	}
+	for _, s := range m.streams {
+		a.emitStream(s)
+		s.kept = false // what still comes has a row of its own
+		delete(a.reports, reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()})
+	}
+	delete(a.calls, c)
+	a.unbind(c)
+}
+
+// of are the streams of one leg. Where the addresses do not tell the fork,
+// the first leg has them.
+func (m *callMedia) of(leg *dialog.Leg, first bool) []*stream {
+	var out []*stream
+	for _, s := range m.streams {
+		if s.tie.leg == leg || s.tie.leg == nil && first || leg == nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// segments numbers the points at which each direction was seen, along the
+// path: the address that its owner itself announced is the end of it.
+func (m *callMedia) segments() {
+	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
+		var hops []int
+		for _, s := range m.streams {
+			if s.tie.from == side && !slices.Contains(hops, s.hop()) {
+				hops = append(hops, s.hop())
+			}
+		}
+		if len(hops) < 2 {
+			continue
+		}
+		slices.Sort(hops)
+		slices.Reverse(hops)
+		for _, s := range m.streams {
+			if s.tie.from == side {
+				s.segment = fmt.Sprintf("%d/%d", slices.Index(hops, s.hop())+1, len(hops))
+			}
+		}
+	}
+}
+
+// hop is how far from its receiver the stream was seen; 0 is next to it.
+func (s *stream) hop() int {
+	if s.tie.to == nil {
+		return 0
+	}
+	return s.tie.to.Hop
+}
+
+// join fills the media part of a call's row.
+func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams []*stream) {
+	seen := [2]bool{}
+	var worse *quality
+	var worseSide dialog.Side
+	var firstRTP time.Time
+	flags := map[string]bool{}
+	for _, f := range r.Flags {
+		flags[f] = true
+	}
+	for _, s := range streams {
+		if s.counts.Packets == 0 {
+			continue
+		}
+		seen[s.tie.from] = true
+		if firstRTP.IsZero() || s.first.Before(firstRTP) {
+			firstRTP = s.first
+		}
+		s.flag(flags, r)
+	}
+	for side, sum := range map[dialog.Side]*record.Side{dialog.A: &r.A, dialog.B: &r.B} {
+		chosen := measured(streams, side)
+		if leg != nil && seen[side] {
+			if end := r.EndTime; end != nil {
+				leg.EndHold(*end)
+			} else {
+				leg.EndHold(c.LastSeen())
+			}
+			sum.HoldMs = new(leg.HoldMs(side))
+		}
+		if len(chosen) == 0 {
+			a.remoteOnly(sum, c, side)
+			continue
+		}
+		a.fillSide(sum, chosen, flags)
+	}
+	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
+		q := sideQuality(measured(streams, side))
+		if q.scored > 0 && (worse == nil || q.mos() < worse.mos()) {
+			worse, worseSide = &q, side
+		}
+	}
+	a.mediaSeen(r, c, seen, flags)
+	if !firstRTP.IsZero() {
+		r.FirstRTPTime = new(micro(firstRTP))
+		if chosen := append(measured(streams, worseSide), streams...); len(chosen) > 0 {
+			r.MeasuredAt = new(measuredAt(chosen[0]))
+		}
+	}
+	if worse != nil {
+		fillWorse(r, worse, worseSide)
+	}
+	if a.wasBlind(r, c) {
+		flags["capture_loss"] = true
+	}
+	r.Flags = r.Flags[:0]
+	for f := range flags {
+		r.Flags = append(r.Flags, f)
+	}
+	slices.Sort(r.Flags)
+}
+
+func measuredAt(s *stream) string {
+	at := "receiver"
+	if h := s.hop(); h > 0 {
+		at = fmt.Sprintf("hop-%d", h)
+	}
+	return s.key.node + "/" + at
+}
+
+// measured are the voice streams of one direction that count for the call:
+// those nearest to the receiver. One that was seen at the same time nearer to
+// the receiver, or at another node, is the same media once more.
+func measured(streams []*stream, side dialog.Side) []*stream {
+	var out []*stream
+	for _, s := range streams {
+		if s.tie.from != side || s.counts.Packets == 0 || s.mediaType() == "video" {
+			continue
+		}
+		again := false
+		for _, o := range streams {
+			if o == s || o.tie.from != side || o.counts.Packets == 0 || o.mediaType() == "video" || !overlap(s, o) {
+				continue
+			}
+			if o.hop() < s.hop() || o.hop() == s.hop() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
+				again = true
+			}
+		}
+		if !again {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// overlap reports whether two streams ran side by side for most of s.
+func overlap(s, o *stream) bool {
+	from, to := s.first, s.last
+	if o.first.After(from) {
+		from = o.first
+	}
+	if o.last.Before(to) {
+		to = o.last
+	}
+	return to.Sub(from)*2 >= s.last.Sub(s.first)
+}
+
+func (s *stream) mediaType() string {
+	if s.tie.to != nil {
+		return s.tie.to.Media
+	}
+	if s.tie.sender != nil {
+		return s.tie.sender.Media
+	}
+	return s.payload.media
+}
+
+func (s *stream) srtp() bool {
+	return s.tie.to != nil && s.tie.to.SRTP || s.tie.sender != nil && s.tie.sender.SRTP
+}
+
+// flag sets what a stream shows of its call.
+func (s *stream) flag(flags map[string]bool, r *record.Call) {
+	if s.tie.match == "nat" || s.tie.match == "symmetric" {
+		flags["nat"] = true
+	}
+	if s.srtp() {
+		flags["srtp"] = true
+	}
+	if s.counts.DTMF > 0 {
+		flags["dtmf"] = true
+	}
+	if len(s.codecs) > 1 {
+		flags["codec_change"] = true
+	}
+	if s.quality.scored > 0 && s.quality.codec.PLCAssumed {
+		flags["plc_assumed"] = true
+	}
+	if s.mediaType() == "video" {
+		flags["video"] = true
+		return
+	}
+	// Media may overtake the 200 by a moment; before that it is early media.
+	if s.tie.from == dialog.B {
+		switch {
+		case r.AnswerTime != nil && s.first.Before(r.AnswerTime.Add(-100*time.Millisecond)),
+			r.AnswerTime == nil && r.State != record.Open && r.State != record.Answered:
+			flags["early_media"] = true
+		}
+	}
+}
+
+func sideQuality(streams []*stream) quality {
+	var q quality
+	for _, s := range streams {
+		o := &s.quality
+		if o.scored == 0 {
+			continue
+		}
+		if q.scored == 0 || o.worst && !q.worst || o.worst == q.worst && o.minR < q.minR {
+			q.minR, q.minMOS, q.minTime, q.minLossPct, q.minJitterMs, q.minRttMs = o.minR, o.minMOS, o.minTime, o.minLossPct, o.minJitterMs, o.minRttMs
+		}
+		q.maxMOS = max(q.maxMOS, o.maxMOS)
+		q.worst = q.worst || o.worst
+		if q.scored == 0 || o.codec.Ceiling() < q.codec.Ceiling() {
+			q.codec = o.codec
+		}
+		q.scored += o.scored
+		q.weight += o.weight
+		q.sumR += o.sumR
+		q.sumMOS += o.sumMOS
+	}
+	return q
+}
+
+// fillSide adds up the streams of one direction.
+func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[string]bool) {
+	var sum media.Counts
+	var j jitterSum
+	var most *stream
+	var codecs []string
+	for _, s := range streams {
+		sum.Add(s.counts)
+		j.sum += s.jitter.sum
+		j.n += s.jitter.n
+		j.max = max(j.max, s.jitter.max)
+		if !slices.Contains(out.SSRCs, s.key.ssrc) {
+			out.SSRCs = append(out.SSRCs, s.key.ssrc)
+		}
+		if most == nil || s.counts.Packets > most.counts.Packets {
+			most = s
+		}
+		for _, name := range s.codecs {
+			if !slices.Contains(codecs, name) {
+				codecs = append(codecs, name)
+			}
+		}
+	}
+	if len(out.SSRCs) > 1 {
+		flags["ssrc_change"] = true
+	}
+	if len(codecs) > 1 {
+		flags["codec_change"] = true
+	}
+	out.Packets, out.Expected, out.Lost = new(sum.Packets), new(sum.Expected), new(sum.Lost)
+	out.Duplicates, out.Reordered = new(sum.Duplicates), new(sum.Reordered)
+	if sum.Expected > 0 {
+		out.LossPct = rounded(lossPct(sum.Lost, sum.Expected))
+	}
+	if j.n > 0 {
+		out.JitterMeanMs, out.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
+	}
+	if len(most.codecs) > 0 {
+		out.Codec = new(most.codecs[len(most.codecs)-1])
+	} else if most.payload.name != "" {
+		out.Codec = new(most.payload.name)
+	}
+	if q := sideQuality(streams); q.scored > 0 && q.weight > 0 {
+		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.r()), rounded(q.mos()), rounded(q.minMOS)
+	}
+	for _, s := range streams {
+		if m := a.remoteOfStream(s); m != nil {
+			a.fillRemote(out, m, s.payload.clock)
+		}
+	}
+}
+
+func (a *Analyzer) fillRemote(out *record.Side, m *remote, clock uint32) {
+	if m.reported {
+		lost := m.lost
+		if out.RtcpLost != nil {
+			lost += *out.RtcpLost
+		}
+		out.RtcpLost = new(lost)
+		if pct, ok := m.lossPct(); ok {
+			out.RtcpLossPct = rounded(pct)
+		}
+		if mean, _, _, ok := m.reception.JitterMs(clock); ok {
+			out.RtcpJitterMs = rounded(mean)
+		}
+	}
+	if m.rttCount > 0 {
+		out.RttMs = rounded(m.rttSum / float64(m.rttCount))
+	}
+}
+
+// remoteOnly fills what RTCP said of a direction whose media nobody saw, as
+// from an emitter that tells signalling and RTCP only.
+func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, side dialog.Side) {
+	for k, m := range a.reports {
+		if m.callID != c.CallID() || k.domain != c.Domain() || !m.reported {
+			continue
+		}
+		for _, ep := range c.Endpoints {
+			if ep.Owner == side.Other() && ep.Hop == 0 && (ep.Addr == m.from || ep.RTCP == m.from) {
+				var clock uint32
+				if len(ep.Payloads) > 0 {
+					clock = ep.Payloads[0].Clock
+				}
+				a.fillRemote(out, m, clock)
+				return
+			}
+		}
+	}
+}
+
+func fillWorse(r *record.Call, q *quality, side dialog.Side) {
+	r.Scale = new(q.codec.Scale.String())
+	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.mos()), rounded(q.minMOS), rounded(q.maxMOS)
+	r.RCeiling = rounded(q.codec.Ceiling())
+	r.MosMinTime, r.MosMinLossPct, r.MosMinRttMs = new(micro(q.minTime)), rounded(q.minLossPct), q.minRttMs
+	if q.minJitterMs >= 0 {
+		r.MosMinJitterMs = rounded(q.minJitterMs)
+	}
+	r.MosSamples = new(q.scored)
+	s := &r.A
+	if side == dialog.B {
+		s = &r.B
+	}
+	var latency, jitter, loss float64
+	if s.RttMs != nil {
+		latency = *s.RttMs / 2
+	}
+	if s.JitterMeanMs != nil {
+		jitter = *s.JitterMeanMs
+	}
+	if s.LossPct != nil {
+		loss = *s.LossPct
+	}
+	if _, mos := emodel.Simple(latency, jitter, loss); s.JitterMeanMs != nil {
+		r.MosSimple = rounded(min(max(mos, 1), 4.5))
+	}
+}
+
+// mediaSeen says which directions were seen. Nothing seen is "none" only
+// where an agent is known to cover the addresses that media would have gone
+// to.
+func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, seen [2]bool, flags map[string]bool) {
+	switch {
+	case seen[dialog.A] && seen[dialog.B]:
+		r.MediaSeen = "both"
+	case seen[dialog.A]:
+		r.MediaSeen = "a"
+	case seen[dialog.B]:
+		r.MediaSeen = "b"
+	default:
+		covered := [2]bool{}
+		for _, ep := range c.Endpoints {
+			if _, ok := a.covered[coverKey{c.Domain(), ep.Addr.Addr()}]; ok {
+				covered[ep.Owner] = true
+			}
+		}
+		r.MediaSeen = "unknown"
+		if covered[dialog.A] && covered[dialog.B] {
+			r.MediaSeen = "none"
+			if r.State == record.Answered {
+				flags["no_media"] = true
+			}
+		}
+	}
+}
+
+// wasBlind reports whether the capture lost packets during the call, at an
+// agent that saw it.
+func (a *Analyzer) wasBlind(r *record.Call, c *dialog.Call) bool {
+	end := c.LastSeen()
+	if r.EndTime != nil {
+		end = *r.EndTime
+	}
+	for i := range a.blind {
+		d := &a.blind[i]
+		if slices.Contains(r.Nodes, d.Node) && !d.ToTime.Before(r.FirstSeen) && !d.FromTime.After(end) {
+			return true
+		}
+	}
+	return false
+}
+
+// streamRow is the row of a stream as its sums stand.
+func (a *Analyzer) streamRow(s *stream) *record.Stream {
+	r := &record.Stream{
+		Domain: s.key.domain, FirstSeen: micro(s.first), SSRC: s.key.ssrc,
+		SrcIP: s.key.src.Addr(), SrcPort: s.key.src.Port(), DstIP: s.key.dst.Addr(), DstPort: s.key.dst.Port(), Node: s.key.node,
+		StartTime: micro(s.first), EndTime: micro(s.last), Match: "none",
+		Packets: s.counts.Packets, Bytes: s.counts.Bytes, Expected: s.counts.Expected, Lost: s.counts.Lost,
+		Duplicates: s.counts.Duplicates, Reordered: s.counts.Reordered, Restarts: s.counts.Restarts,
+		DTMFEvents: s.counts.DTMF, CNPackets: s.counts.CN, SRTP: s.srtp(), Flags: []string{},
+	}
+	if s.tied {
+		c := s.tie.call
+		r.CallID, r.FromTag, r.Direction, r.Match = new(c.CallID()), new(c.FromTag()), new(s.tie.from.String()), s.tie.match
+		if s.row != nil {
+			r.ToTag = new(s.row.ToTag)
+		}
+		if s.segment != "" {
+			r.Segment = new(s.segment)
+		}
+	} else if s.callID != "" {
+		r.CallID, r.Match = new(s.callID), "callid"
+	}
+	if m := s.mediaType(); m != "" {
+		r.Media = new(m)
+	}
+	if pt, ok := s.mainPayload(); ok {
+		r.PayloadType = new(pt)
+		p := s.payloadOf(pt)
+		if p.name != "" {
+			r.Codec = new(p.name)
+		}
+		clock := p.clock
+		if clock != 0 {
+			r.ClockRate = new(clock)
+		}
+		switch {
+		case s.ptimeMs > 0:
+			r.PtimeMs = rounded(s.ptimeMs)
+		case s.tsStep > 0 && clock > 0:
+			r.PtimeMs = rounded(1000 * float64(s.tsStep) / float64(clock))
+		}
+	}
+	if s.vlan != 0 {
+		r.VLAN = new(s.vlan)
+	}
+	if r.Expected > 0 {
+		r.LossPct = rounded(lossPct(r.Lost, r.Expected))
+	}
+	if s.jitter.n > 0 {
+		r.JitterMeanMs, r.JitterMaxMs = rounded(s.jitter.sum/float64(s.jitter.n)), rounded(s.jitter.max)
+	}
+	if r.Packets > 1 {
+		r.DeltaMaxMs = rounded(s.deltaMaxMs)
+	}
+	if s.ttlMax > 0 {
+		r.TTLMin, r.TTLMax, r.DSCP = new(s.ttlMin), new(s.ttlMax), new(s.dscp)
+	}
+	if m := a.remoteOfStream(s); m != nil {
+		var side record.Side
+		a.fillRemote(&side, m, s.payload.clock)
+		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
+	}
+	if q := &s.quality; q.scored > 0 && q.weight > 0 {
+		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.r()), rounded(q.mos()), rounded(q.minMOS)
+		r.RCeiling = rounded(q.codec.Ceiling())
+		r.Model, r.Scale = new(q.codec.Scale.Model()), new(q.codec.Scale.String())
+		status := "assumed"
+		if q.codec.Status() <= emodel.Derived {
+			status = q.codec.Status().String()
+		}
+		r.ModelStatus = new(status)
+		if q.codec.PLCAssumed {
+			r.Flags = append(r.Flags, "plc_assumed")
+		}
+	}
+	if len(s.codecs) > 1 {
+		r.Flags = append(r.Flags, "codec_change")
+	}
+	if s.ssrcChanged {
+		r.Flags = append(r.Flags, "ssrc_change")
+	}
+	slices.Sort(r.Flags)
+	return r
+}
+
+// mainPayload is the payload type of most packets, events and comfort noise
+// only where there is nothing else.
+func (s *stream) mainPayload() (uint8, bool) {
+	type tally struct {
+		pt    uint8
+		n     uint64
+		voice bool
+	}
+	var all []tally
+	for pt, n := range s.payloads {
+		p := s.payloadOf(pt)
+		all = append(all, tally{pt, n, p.name == "" || isVoice(p.name)})
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	best := slices.MaxFunc(all, func(x, y tally) int {
+		if x.voice != y.voice {
+			if x.voice {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(y.pt, x.pt))
+	})
+	return best.pt, true
+}

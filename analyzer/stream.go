@@ -1,0 +1,285 @@
+package analyzer
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// streamKey is one RTP stream at one capture point.
+type streamKey struct {
+	domain, node string
+	src, dst     netip.AddrPort
+	ssrc         uint32
+}
+
+// maxPending is how many intervals of a stream wait for its dialog: a minute.
+const maxPending = 12
+
+// stream adds up what the reports of one RTP stream say. Once its row is
+// written it begins anew, so that what comes later has a row of its own and
+// nothing is counted twice.
+type stream struct {
+	key     streamKey
+	seq     uint64
+	tie     tie
+	tied    bool
+	kept    bool   // on the list of its call
+	callID  string // as the agent told it
+	segment string // "1/2": first of two points along the path
+	row     *record.Call
+	started time.Time
+	wrote   media.Counts // what earlier rows of it hold
+
+	pending []pendingReport
+
+	counts      media.Counts
+	first, last time.Time
+	payloads    map[uint8]uint64 // packets by payload type
+	ssrcChanged bool
+	deltaMaxMs  float64
+	ptimeMs     float64
+	tsStep      uint32
+	ttlMin      uint8
+	ttlMax      uint8
+	dscp        uint8
+	vlan        uint16
+
+	quality quality
+	jitter  jitterSum
+	codecs  []string // voice codecs in order of appearance
+	payload payload  // of most packets so far
+}
+
+type pendingReport struct {
+	at     time.Time
+	report media.Report
+}
+
+type jitterSum struct {
+	sum, max float64 // ms
+	n        uint64
+}
+
+func (j *jitterSum) add(e media.Jitter) {
+	j.sum += e.Sum
+	j.n += e.N
+	j.max = max(j.max, e.Max)
+}
+
+func (a *Analyzer) observeReport(p *packet.Packet) {
+	r, err := media.ParseReport(p.Payload)
+	if err != nil {
+		a.Counters.Unread++
+		return
+	}
+	a.Counters.Reports++
+	a.cover(p.Domain, p.Src.Addr(), p.Dst.Addr())
+	key := streamKey{domain: p.Domain, node: p.Node, src: p.Src, dst: p.Dst, ssrc: r.SSRC}
+	s := a.streams[key]
+	if s != nil && !s.started.Equal(r.First) { // its last report was lost on the way
+		a.endStream(s)
+		s = nil
+	}
+	if s == nil {
+		if s = a.newStream(key, &r); s == nil {
+			return
+		}
+	}
+	if len(p.CorrelationID) > 0 && s.callID == "" {
+		s.callID = string(p.CorrelationID)
+	}
+	s.add(&r)
+	a.tieStream(s)
+	if s.tied {
+		s.tie.call.TouchMedia(r.Last)
+		a.interval(s, &r)
+	} else {
+		s.pending = append(s.pending, pendingReport{p.Time, r})
+		if len(s.pending) > maxPending {
+			a.interval(s, &s.pending[0].report)
+			s.pending = s.pending[1:]
+		}
+	}
+	if r.Final {
+		a.endStream(s)
+	}
+}
+
+func (a *Analyzer) newStream(key streamKey, r *media.Report) *stream {
+	if len(a.streams) >= a.opt.MaxStreams {
+		a.Counters.StreamsEvicted++
+		return nil
+	}
+	a.seq++
+	s := &stream{key: key, seq: a.seq, started: r.First, payloads: map[uint8]uint64{}}
+	a.streams[key] = s
+	return s
+}
+
+// add takes one report into the sums.
+func (s *stream) add(r *media.Report) {
+	if s.counts.Packets == 0 {
+		s.first = r.First
+		if s.wrote.Packets > 0 {
+			s.first = r.Start
+		}
+	}
+	s.last = r.Last
+	s.counts.Add(r.Delta)
+	s.recover(r)
+	for _, p := range r.PayloadTypes {
+		s.payloads[p.PT] += p.N
+	}
+	s.deltaMaxMs = max(s.deltaMaxMs, r.DeltaMaxMs)
+	if r.PtimeMs > 0 {
+		s.ptimeMs = r.PtimeMs
+	}
+	if r.TimestampStep > 0 {
+		s.tsStep = r.TimestampStep
+	}
+	if r.TTLMin > 0 && (s.ttlMin == 0 || r.TTLMin < s.ttlMin) {
+		s.ttlMin = r.TTLMin
+	}
+	s.ttlMax = max(s.ttlMax, r.TTLMax)
+	s.dscp, s.vlan = r.DSCP, r.VLAN
+	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
+}
+
+// recover makes up for reports that were lost on the way: every report has
+// the stream's totals.
+func (s *stream) recover(r *media.Report) {
+	have := s.counts
+	have.Add(s.wrote)
+	if r.Total.Packets <= have.Packets {
+		return
+	}
+	t, w := r.Total, s.wrote
+	s.counts = media.Counts{
+		Packets: t.Packets - w.Packets, Bytes: t.Bytes - w.Bytes, Expected: t.Expected - w.Expected, Lost: t.Lost - w.Lost,
+		Duplicates: t.Duplicates - w.Duplicates, Reordered: t.Reordered - w.Reordered, Restarts: t.Restarts - w.Restarts,
+		Events: t.Events - w.Events, DTMF: t.DTMF - w.DTMF, CN: t.CN - w.CN,
+	}
+}
+
+// tieStream finds the dialog of a stream that has none yet, and gives it the
+// intervals that waited.
+func (a *Analyzer) tieStream(s *stream) {
+	if s.tied {
+		if s.tie.call.Written() {
+			return
+		}
+		if s.tie.strength == exactPair {
+			return
+		}
+		// A better tie may come with a later answer.
+		if t, ok := a.tieOf(s.key.domain, s.key.src, s.key.dst, s.first); ok && t.call == s.tie.call && t.strength > s.tie.strength {
+			s.tie = t
+		}
+		return
+	}
+	t, ok := a.tieOf(s.key.domain, s.key.src, s.key.dst, s.first)
+	if !ok {
+		t, ok = a.tieByCallID(s)
+	}
+	if !ok {
+		return
+	}
+	s.tie, s.tied = t, true
+	a.keep(s)
+	for i := range s.pending {
+		a.interval(s, &s.pending[i].report)
+	}
+	s.pending = nil
+}
+
+// tieByCallID takes the agent's word where the addresses say nothing here.
+func (a *Analyzer) tieByCallID(s *stream) (tie, bool) {
+	if s.callID == "" {
+		return tie{}, false
+	}
+	calls := a.dialogs.Find(s.key.domain, []byte(s.callID))
+	if len(calls) != 1 {
+		return tie{}, false
+	}
+	c := calls[0]
+	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
+		if slices.Contains(c.Signalled(side), s.key.src.Addr()) && !slices.Contains(c.Signalled(side.Other()), s.key.src.Addr()) {
+			return tie{call: c, from: side, match: "callid"}, true
+		}
+	}
+	return tie{}, false
+}
+
+// callMedia is the media of one call.
+type callMedia struct{ streams []*stream }
+
+// maxCallStreams bounds what one call may gather; more are rows of their own.
+const maxCallStreams = 64
+
+// keep puts a tied stream on the list of its call.
+func (a *Analyzer) keep(s *stream) {
+	m := a.calls[s.tie.call]
+	if m == nil {
+		m = &callMedia{}
+		a.calls[s.tie.call] = m
+	}
+	if len(m.streams) < maxCallStreams {
+		m.streams = append(m.streams, s)
+		s.kept = true
+	}
+}
+
+// endStream takes a stream from the table: nothing more of it is to come. One
+// that is on the list of a call has its row written with the call's.
+func (a *Analyzer) endStream(s *stream) {
+	delete(a.streams, s.key)
+	if s.kept {
+		return
+	}
+	a.emitStream(s)
+}
+
+// emitStream writes the row of a stream and starts its sums anew.
+func (a *Analyzer) emitStream(s *stream) {
+	for i := range s.pending {
+		a.interval(s, &s.pending[i].report)
+	}
+	s.pending = nil
+	if s.counts.Packets == 0 {
+		return
+	}
+	row := a.streamRow(s)
+	if row.Match == "none" {
+		a.Counters.StreamsUnmatched++
+	}
+	a.Counters.Streams++
+	a.emit(row)
+	s.wrote.Add(s.counts)
+	s.counts, s.quality, s.jitter, s.codecs, s.deltaMaxMs = media.Counts{}, quality{}, jitterSum{}, nil, 0
+	clear(s.payloads)
+}
+
+func (a *Analyzer) closeStreams() {
+	left := slices.SortedFunc(maps.Values(a.streams), func(x, y *stream) int { return cmp.Compare(x.seq, y.seq) })
+	for _, s := range left {
+		a.endStream(s)
+	}
+}
+
+// cover remembers that an agent saw media of these hosts.
+func (a *Analyzer) cover(domain string, hosts ...netip.Addr) {
+	for _, h := range hosts {
+		k := coverKey{domain, h}
+		if _, ok := a.covered[k]; !ok && len(a.covered) < 1_000_000 {
+			a.covered[k] = struct{}{}
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"time"
+
+	"github.com/earshot-voip/earshot/agent"
+	"github.com/earshot-voip/earshot/analyzer"
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/collector"
+	"github.com/earshot-voip/earshot/internal/run"
+)
+
+// agentOptions is the agent's part of the configuration.
+func agentOptions(c *run.Config, node string) agent.Options {
+	o := agent.Defaults()
+	o.Node, o.AgentID, o.Domain = node, c.Agent.ID, c.Agent.Domain
+	o.UnwrapHEP = c.HEP.Ports
+	o.MaxStreams, o.StreamIdle, o.Guess = c.Media.MaxStreams, time.Duration(c.Media.Idle), c.Media.HeuristicRTP
+	return o
+}
+
+// analyzerOptions is the analyzer's part of the configuration.
+func analyzerOptions(c *run.Config) analyzer.Options {
+	o := analyzer.Defaults()
+	o.Dialog = dialog.Options{
+		T1: time.Duration(c.Dialog.T1), TimerC: time.Duration(c.Dialog.TimerC), Grace: time.Duration(c.Dialog.Grace),
+		NoMedia: time.Duration(c.Dialog.NoBye), LongestCall: time.Duration(c.Dialog.LongestCall), MaxCalls: c.Dialog.MaxCalls,
+		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
+	}
+	o.NoPLC = !c.Media.G711PLC
+	o.MaxStreams = 2 * c.Media.MaxStreams
+	o.Scrub = analyzer.Scrub{Digest: c.Privacy.Scrub.Digest, SDES: c.Privacy.Scrub.SDES, DTMF: c.Privacy.Scrub.DTMF, Bodies: c.Privacy.Scrub.MessageBodies}
+	return o
+}
+
+// collectorOptions is the collector's part of the configuration.
+func collectorOptions(c *run.Config) collector.Options {
+	o := collector.Defaults()
+	o.Listen, o.AuthKey, o.MaxSkew = c.HEP.Listen, c.HEP.AuthKey, time.Duration(c.HEP.MaxSkew)
+	o.ReadBuffer, o.MaxTCP, o.Node = int(c.HEP.ReceiveBuffer), c.HEP.MaxConnections, c.NodeName()
+	return o
+}

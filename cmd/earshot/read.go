@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/earshot-voip/earshot/agent/capture"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+type readCommand struct {
+	Files   []string `arg:"" name:"file" help:"pcap or pcapng files, gzip too; - is standard input. Several are merged by time."`
+	Format  string   `enum:"table,jsonl" default:"table" help:"table for people, jsonl for programs: one record a line, the summary last."`
+	Store   string   `placeholder:"DSN" help:"Also write to this ClickHouse: clickhouse://user:password@host:9000/earshot."`
+	Pace    string   `enum:"max,realtime" default:"max" help:"max: as fast as it goes. realtime: as it was captured."`
+	HEPPort []uint16 `name:"hep-port" placeholder:"PORT" help:"Ports whose payload is HEP to unwrap (9060)."`
+	Node    string   `default:"local" help:"Name of the capture point in the records."`
+	Check   bool     `help:"Check the configuration and the files' names, read nothing."`
+}
+
+// Help shows examples.
+func (readCommand) Help() string {
+	return `Examples:
+  earshot read calls.pcap
+  earshot read --format jsonl calls.pcap.gz | jq 'select(.type == "call" and .mos_lq < 3.6)'
+  tcpdump -w - -i eth0 udp | earshot read -`
+}
+
+func (k *readCommand) Run(a *app) error {
+	if len(k.HEPPort) > 0 {
+		ports := make([]string, len(k.HEPPort))
+		for i, p := range k.HEPPort {
+			ports[i] = strconv.Itoa(int(p))
+		}
+		a.set("hep.ports", strings.Join(ports, ","), "--hep-port")
+	}
+	if err := a.load(); err != nil {
+		return err
+	}
+	files, source, err := openFiles(k.Files)
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if k.Check {
+		_, err := fmt.Fprintf(a.stdout, "%d capture(s) can be opened; configuration is in order\n", len(files))
+		return err
+	}
+	r := &reading{source: source, config: a.config, node: k.Node, pace: k.Pace == "realtime"}
+	r.drops = func() capture.Drops {
+		var sum capture.Drops
+		for _, f := range files {
+			d := f.Drops()
+			sum.DroppedKernel += d.DroppedKernel
+			sum.DroppedInterface += d.DroppedInterface
+		}
+		return sum
+	}
+	a.stderr.Begin("reading " + strings.Join(k.Files, ", "))
+	r.observe = func(frames uint64) {
+		var done, size int64
+		for _, f := range files {
+			d, s := f.Progress()
+			done, size = done+d, size+s
+		}
+		a.stderr.Set(done, size, fmt.Sprintf("%d packets", frames))
+	}
+	var out rowWriter
+	if k.Format == "jsonl" {
+		out = newJSONL(a.stdout)
+	} else {
+		out = newTable(a.stdout)
+	}
+	r.emit = out.row
+	finish := func() error { return nil }
+	if k.Store != "" {
+		w, err := openRowStore(a, k.Store)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		r.emit = func(row any) error { return errors.Join(out.row(row), w.row(row)) }
+		r.batch = func(token uint64) error { return w.batch(a.ctx, token) }
+		finish = func() error { return w.flush(a.ctx) }
+	}
+	group, ctx := errgroup.WithContext(a.ctx)
+	drawing, stop := context.WithCancel(ctx)
+	group.Go(func() error { return a.stderr.Run(drawing) })
+	group.Go(func() error {
+		defer stop()
+		return r.run(ctx)
+	})
+	err = group.Wait()
+	if r.analyzer == nil || r.agent == nil {
+		return err
+	}
+	if ferr := finish(); ferr != nil {
+		err = errors.Join(err, ferr)
+	}
+	if serr := out.summary(r.summary()); serr != nil {
+		err = errors.Join(err, serr)
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted: what was read until then is given")
+	}
+	return err
+}
+
+// openFiles opens every capture before anything is read.
+func openFiles(paths []string) ([]*capture.File, capture.Source, error) {
+	var files []*capture.File
+	var sources []capture.Source
+	for _, p := range paths {
+		if p == "-" && isTerminal(os.Stdin) {
+			return files, nil, usagef("read -: standard input is a terminal; pipe a capture into it")
+		}
+		f, err := capture.Open(p)
+		if err != nil {
+			return files, nil, err
+		}
+		files = append(files, f)
+		sources = append(sources, f)
+	}
+	if len(sources) == 1 {
+		return files, sources[0], nil
+	}
+	return files, capture.Merge(sources), nil
+}
+
+// rowWriter shows records.
+type rowWriter interface {
+	row(row any) error
+	summary(s *record.Summary) error
+}
