@@ -119,6 +119,15 @@ func (d *Decoder) Decode(f *Frame) []Packet {
 	if d.stats.Frames >= d.nextSweep {
 		d.sweep(f.Time)
 	}
+	if f.Link == LinkEthernet && d.plainUDP(f) {
+		return d.out
+	}
+	d.layers(f)
+	return d.out
+}
+
+// layers decodes a frame layer by layer.
+func (d *Decoder) layers(f *Frame) {
 	d.at.time = f.Time
 	d.at.vlan = 0
 	d.at.wireLen = f.WireLen
@@ -130,7 +139,6 @@ func (d *Decoder) Decode(f *Frame) []Packet {
 	} else {
 		d.link(f.Link, f.Data)
 	}
-	return d.out
 }
 
 // Advance moves the Decoder's clock when no frame comes, and returns the
@@ -196,13 +204,13 @@ func (d *Decoder) short() {
 
 // slot makes room for one more Packet in the result.
 func (d *Decoder) slot() *Packet {
+	d.stats.Packets++
 	n := len(d.out)
-	if n < cap(d.out) {
-		d.out = d.out[:n+1]
-		d.out[n] = Packet{}
-	} else {
+	if n == cap(d.out) {
 		d.out = append(d.out, Packet{})
 	}
-	d.stats.Packets++
-	return &d.out[n]
+	d.out = d.out[:n+1]
+	p := &d.out[n]
+	*p = Packet{}
+	return p
 }

@@ -172,3 +172,29 @@ func BenchmarkDecodeUDP(b *testing.B) {
 		d.Decode(f)
 	}
 }
+
+func BenchmarkDecodeUDP6(b *testing.B) {
+	f := frame(LinkEthernet, ether(etherIPv6, ip6(protoUDP, a6, b6, udpSegment(1, 2, make([]byte, 172)))))
+	d := NewDecoder(Options{})
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Decode(f)
+	}
+}
+
+func BenchmarkDecodeTCP(b *testing.B) {
+	k := newConn()
+	d := NewDecoder(Options{})
+	d.Decode(k.syn())
+	m := request(1, 300)
+	f := k.at(0, m)
+	seq := f.Data[14+20+4:]
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Decode(f)
+		be.PutUint32(seq, be.Uint32(seq)+uint32(len(m)))
+	}
+	if s := d.Stats(); s.Packets != s.Frames-1 {
+		b.Fatalf("%+v", s)
+	}
+}
