@@ -1,0 +1,111 @@
+//go:build libpcap
+
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/packet"
+)
+
+// TestLive captures datagrams to itself on the loopback interface.
+func TestLive(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	to, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	port := to.LocalAddr().(*net.UDPAddr).Port
+	l, err := OpenLive(LiveOptions{Interface: "lo", Filter: "udp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+
+	from, err := net.Dial("udp4", to.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	for range 10 {
+		if _, err := from.Write([]byte("earshot live test")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := packet.NewDecoder(packet.Options{})
+	got, quiet := 0, 0
+	for quiet < 20 && got < 10 {
+		f, err := l.Next()
+		if err == ErrTimeout {
+			quiet++
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Decode(&f) {
+			if int(p.Dst.Port()) == port && bytes.Equal(p.Payload, []byte("earshot live test")) && time.Since(p.Time).Abs() < time.Minute {
+				got++
+			}
+		}
+	}
+	if got != 10 {
+		t.Errorf("captured %d of 10 datagrams", got)
+	}
+	drops, err := l.Drops()
+	if err != nil || drops.Received < 10 {
+		t.Errorf("%+v, %v", drops, err)
+	}
+}
+
+// TestLiveTimeout has an interface on which nothing comes.
+func TestLiveTimeout(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	l, err := OpenLive(LiveOptions{Interface: "lo", Filter: "udp and host 127.99.98.97"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		begin := time.Now()
+		// The limit leaves room for a busy machine; the timeout is readTimeout.
+		if _, err := l.Next(); err != ErrTimeout || time.Since(begin) > 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+	}
+	l.Close()
+	if _, err := l.Next(); err == nil || err == ErrTimeout {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestLiveErrors(t *testing.T) {
+	_, err := OpenLive(LiveOptions{Interface: "nosuch0"})
+	if err == nil || !strings.Contains(err.Error(), `"nosuch0": no such interface; there are`) || !strings.Contains(err.Error(), "lo") {
+		t.Errorf("%v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	_, err = OpenLive(LiveOptions{Interface: "lo", Filter: "not a filter ("})
+	if err == nil || !strings.Contains(err.Error(), "capture filter") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExplainPermission(t *testing.T) {
+	err := explain("lo", errors.New("socket: Operation not permitted"))
+	if s := err.Error(); !strings.Contains(s, "setcap") || !strings.Contains(s, "root") || !strings.Contains(s, "CAP_NET_RAW") {
+		t.Error(s)
+	}
+}
