@@ -171,6 +171,19 @@ func TestLossBelongsToItsInterval(t *testing.T) {
 	}
 }
 
+// TestFirstPacketsLateAcrossIntervals begins a stream out of order just before
+// an interval ends: each interval's lost must stay within its expected.
+func TestFirstPacketsLateAcrossIntervals(t *testing.T) {
+	f := newFeed()
+	for i, seq := range []uint16{50, 40, 45, 51, 41} {
+		f.at(4990+float64(20*i), 0, seq, 0)
+	}
+	r := f.end(t)
+	if r.Total.Expected != 12 || r.Total.Lost != 7 || f.reports[0].Delta.Expected != 11 || f.reports[0].Delta.Lost != 7 {
+		t.Errorf("%+v of %+v", f.reports[0].Delta, r.Total)
+	}
+}
+
 func TestReportsNotTakenAreJoined(t *testing.T) {
 	m := NewMeter(1, false)
 	for i := range 2000 {

@@ -81,17 +81,17 @@ type App struct {
 // wire: rates in 1/256, durations and delays in ms, levels in dBm, 127 where
 // R, signal, noise, RERL and MOS are not known, MOS times 10.
 type VoIPMetrics struct {
-	Reporter, SSRC                  uint32
-	LossRate, DiscardRate           uint8
-	BurstDensity, GapDensity        uint8
-	BurstDuration, GapDuration      uint16
-	RoundTripDelay, EndSystemDelay  uint16
-	SignalLevel, NoiseLevel         int8
-	RERL, Gmin                      uint8
-	RFactor, ExtRFactor             uint8
-	MOSLQ, MOSCQ                    uint8
-	RXConfig                        uint8
-	JBNominal, JBMaximum, JBAbsoMax uint16
+	Reporter, SSRC                 uint32
+	LossRate, DiscardRate          uint8
+	BurstDensity, GapDensity       uint8
+	BurstDuration, GapDuration     uint16
+	RoundTripDelay, EndSystemDelay uint16
+	SignalLevel, NoiseLevel        int8
+	RERL, Gmin                     uint8
+	RFactor, ExtRFactor            uint8
+	MOSLQ, MOSCQ                   uint8
+	RXConfig                       uint8
+	JBNominal, JBMaximum, JBAbsMax uint16
 }
 
 // ReceiverReference is an XR block of type 4, RFC 3611 section 4.4: the SR
@@ -353,6 +353,6 @@ func voipMetrics(reporter uint32, b []byte) VoIPMetrics {
 		RoundTripDelay: u16(b[12:]), EndSystemDelay: u16(b[14:]),
 		SignalLevel: int8(b[16]), NoiseLevel: int8(b[17]), RERL: b[18], Gmin: b[19],
 		RFactor: b[20], ExtRFactor: b[21], MOSLQ: b[22], MOSCQ: b[23],
-		RXConfig: b[24], JBNominal: u16(b[26:]), JBMaximum: u16(b[28:]), JBAbsoMax: u16(b[30:]),
+		RXConfig: b[24], JBNominal: u16(b[26:]), JBMaximum: u16(b[28:]), JBAbsMax: u16(b[30:]),
 	}
 }

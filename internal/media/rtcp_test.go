@@ -53,7 +53,7 @@ func TestParseRTCP(t *testing.T) {
 		VoIP: []VoIPMetrics{{
 			Reporter: 1, SSRC: 2, LossRate: 1, DiscardRate: 2, BurstDensity: 3, GapDensity: 4, BurstDuration: 5, GapDuration: 6,
 			RoundTripDelay: 7, EndSystemDelay: 8, SignalLevel: -20, NoiseLevel: -66, RERL: 127, Gmin: 16, RFactor: 93, ExtRFactor: 127,
-			MOSLQ: 44, MOSCQ: 43, RXConfig: 0xb0, JBNominal: 40, JBMaximum: 60, JBAbsoMax: 300,
+			MOSLQ: 44, MOSCQ: 43, RXConfig: 0xb0, JBNominal: 40, JBMaximum: 60, JBAbsMax: 300,
 		}},
 	}
 	if diff := cmp.Diff(want, r, cmpopts.EquateEmpty()); diff != "" {

@@ -194,7 +194,7 @@ func (x *VoIPMetrics) appendJSON(dst []byte, whole bool) []byte {
 		dst = appendUint(dst, "rx_config", x.RXConfig)
 		dst = appendUint(dst, "jb_nominal", x.JBNominal)
 		dst = appendUint(dst, "jb_maximum", x.JBMaximum)
-		dst = appendUint(dst, "jb_abs_max", x.JBAbsoMax)
+		dst = appendUint(dst, "jb_abs_max", x.JBAbsMax)
 	}
 	return append(dst, '}')
 }

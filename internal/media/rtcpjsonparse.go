@@ -256,7 +256,7 @@ func (s *rtcpJSON) voip() VoIPMetrics {
 		case "jb_maximum":
 			x.JBMaximum = s.u16()
 		case "jb_abs_max":
-			x.JBAbsoMax = s.u16()
+			x.JBAbsMax = s.u16()
 		default:
 			s.skip()
 		}

@@ -148,8 +148,14 @@ func (s *sequence) behind(seq uint16, cur, prev *interval) arrival {
 // window.
 func (s *sequence) fill(ext uint64, cur, prev *interval) arrival {
 	if ext < s.base { // the first packets came out of order
-		cur.expected += s.base - ext
-		cur.distinct++
+		// They belong to the interval that the run began in, as stragglers
+		// between them will; where it was reported, to this one.
+		v := cur
+		if s.base <= s.curMark && s.prevMark == 0 && prev.open {
+			v = prev
+		}
+		v.expected += s.base - ext
+		v.distinct++
 		cur.reordered++
 		s.base = ext
 		s.mark(ext)
