@@ -2,6 +2,7 @@ package sip
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -55,6 +56,30 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				m.Parse(payload)
+			}
+		})
+	}
+}
+
+// BenchmarkHostile is what a datagram of 64 KiB can cost that was made to be costly: ns a byte are what to look at.
+func BenchmarkHostile(b *testing.B) {
+	fill := func(unit string) string { return strings.Repeat(unit, 60000/len(unit)) }
+	for name, text := range map[string]string{
+		"folds":     invite + "Subject:\r\n" + fill(" \n"),
+		"commas":    invite + "Via: " + fill("<\",;"),
+		"quotes":    invite + "Contact: " + fill("\"\\\","),
+		"params":    invite + "Contact: <sip:a@b>" + fill(";"),
+		"multipart": invite + "Content-Type: multipart/mixed\r\n\r\n" + fill("--\n"),
+		"media":     invite + "Content-Type: application/sdp\r\n\r\n" + fill("m=a 1 b 1\n"),
+		"rtpmap":    invite + "Content-Type: application/sdp\r\n\r\nm=a 1 b" + strings.Repeat(" 1", 80) + "\n" + fill("a=rtpmap:2 a\n"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			payload := []byte(text)
+			var m Message
+			var s SDP
+			b.SetBytes(int64(len(payload)))
+			for b.Loop() {
+				allDefects(&m, &s, payload)
 			}
 		})
 	}
