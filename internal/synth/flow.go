@@ -78,8 +78,9 @@ type flow struct {
 
 	rng     *rand.Rand
 	loss    lossModel
-	last    micros // arrival of the latest packet: a queue lets nobody overtake
-	held    *rtpPacket
+	last    micros    // arrival of the latest packet: a queue lets nobody overtake
+	held    rtpPacket // waits for the next one to pass; valid iff holds
+	holds   bool
 	pending []rtpPacket // by arrival, not yet taken
 	current rtpPacket
 }
@@ -145,9 +146,9 @@ func (f *flow) peek() (micros, bool) {
 	for f.at < len(f.parts) && (len(f.pending) == 0 || f.pending[0].at > f.now) {
 		f.send()
 	}
-	if f.at == len(f.parts) && f.held != nil {
-		f.arrive(*f.held)
-		f.held = nil
+	if f.at == len(f.parts) && f.holds {
+		f.arrive(f.held)
+		f.holds = false
 	}
 	if len(f.pending) == 0 {
 		return 0, false

@@ -90,14 +90,14 @@ func (f *flow) impair(p rtpPacket) {
 	// One microsecond at least between two packets: nothing in a file would
 	// tell their order otherwise.
 	p.at = max(p.at, f.last+1)
-	if f.held == nil && i.ReorderPct > 0 && f.rng.Float64()*100 < i.ReorderPct {
-		f.held = &p
+	if !f.holds && i.ReorderPct > 0 && f.rng.Float64()*100 < i.ReorderPct {
+		f.held, f.holds = p, true
 		return
 	}
 	f.deliver(p)
-	if f.held != nil {
-		late := *f.held
-		f.held = nil
+	if f.holds {
+		late := f.held
+		f.holds = false
 		late.at = p.at + 500
 		f.deliver(late)
 	}

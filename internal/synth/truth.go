@@ -283,6 +283,7 @@ func (m *streamMeter) expected() uint64 {
 // many runs they form.
 func (m *streamMeter) losses() (seqs []uint16, runs int) {
 	before := false
+	seqs = []uint16{}
 	for ext := m.low; m.number > 0 && ext <= m.high; ext++ {
 		at := ext - m.base
 		gone := m.seen[at/64]&(1<<(at%64)) == 0
@@ -300,7 +301,9 @@ func (m *streamMeter) losses() (seqs []uint16, runs int) {
 func (r *run) truth(c Capture) Truth {
 	t := Truth{Scenario: c.Name, Seed: c.Seed, Start: r.base, Packets: r.frames, Bytes: r.bytes,
 		SIPMessages: r.sip.messages, SIPRequests: r.sip.requests, SIPResponses: r.sip.responses,
-		CallIDs: uint64(len(r.sip.callIDs)), RTPPackets: r.rtp, RTCPPackets: r.rtcp, Calls: r.calls}
+		CallIDs: uint64(len(r.sip.callIDs)), RTPPackets: r.rtp, RTCPPackets: r.rtcp}
+	// An empty list is [] in JSON, not null.
+	t.Calls, t.Streams = append([]CallTruth{}, r.calls...), []StreamTruth{}
 	for _, m := range r.order {
 		if m.number > 0 {
 			t.Streams = append(t.Streams, m.truth(r))
@@ -327,7 +330,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: r.time(m.first), EndTime: r.time(m.last),
 		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(),
 		Duplicates: uint64(len(m.duplicates)), Reordered: uint64(len(m.reordered)),
-		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: m.duplicates, ReorderedSeqs: m.reordered}
+		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: append([]uint16{}, m.duplicates...), ReorderedSeqs: append([]uint16{}, m.reordered...)}
 	if f.callID != "" && f.labels.match != "none" {
 		s.CallID = new(f.callID)
 	}
