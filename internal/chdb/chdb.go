@@ -41,7 +41,7 @@ const (
 	maxBackoff  = 15 * time.Second
 	// steadyAfter is how long a child must have lived for the next restart to
 	// begin again with the shortest wait.
-	steadyAfter = time.Minute
+	steadyAfter = 10 * time.Second
 )
 
 // Options say where the engine lives and what it may take. The zero value of

@@ -156,6 +156,10 @@ func load(library string) (func(args ...string) string, error) {
 	}
 	purego.SyscallN(handlers, 0)
 	saved.restore()
+	quiet, err := surviveLogins(cmdline)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "a failed login will restart the engine:", err)
+	}
 
 	return func(args ...string) string {
 		argv := make([]*byte, 0, len(args)+1)
@@ -174,7 +178,7 @@ func load(library string) (func(args ...string) string, error) {
 		}
 		pin.Pin(&argv[0])
 		result, _, _ := purego.SyscallN(cmdline, uintptr(len(args)), uintptr(unsafe.Pointer(&argv[0])))
-		runtime.KeepAlive(argv)
+		runtime.KeepAlive(quiet)
 		if result == 0 {
 			return ""
 		}
