@@ -108,7 +108,7 @@ type StreamTruth struct {
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
 	ReorderedSeqs []uint16 `json:"reordered_seqs"`
 
-	RtcpLost     *int64   `json:"rtcp_lost"` // of the last report about it
+	RtcpLost     *int64   `json:"rtcp_lost"` // of the last report about it; nil with SRTCP
 	RtcpJitterMs *float64 `json:"rtcp_jitter_ms"`
 	RttMs        *float64 `json:"rtt_ms"` // of the segment between the tap and the stream's receiver
 }
@@ -356,7 +356,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		s.DelayMeanMs = m.delaySum / float64(m.copies) / 1000
 		s.DelayMaxMs = float64(m.delayMax) / 1000
 	}
-	if m.report != nil {
+	if m.report != nil && !s.SRTP { // SRTCP encrypts its report blocks
 		s.RtcpLost, s.RtcpJitterMs, s.RttMs = &m.report.lost, &m.report.jitterMs, m.report.rttMs
 	}
 	return s
