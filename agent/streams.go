@@ -185,7 +185,13 @@ func (a *Agent) report(s *stream, now time.Time) {
 	}
 	var r media.Report
 	for s.meter.Report(now.UnixNano(), &r) {
-		a.send(s, &r, now)
+		// A report has the time at which it was due, not that of the packet
+		// that showed it: after a long silence that may be much later.
+		at := r.Start.Add(2 * media.Interval)
+		if at.After(now) {
+			at = now
+		}
+		a.send(s, &r, at)
 	}
 }
 
@@ -218,9 +224,14 @@ func (a *Agent) finish(s *stream) {
 		a.Counters.RTPGuessed += s.meter.Counts().Packets
 		return
 	}
+	a.report(s, a.now)
+	at := s.meter.Last().Add(a.opt.StreamIdle)
+	if at.After(a.now) {
+		at = a.now
+	}
 	var r media.Report
 	for s.meter.Final(&r) {
-		a.send(s, &r, a.now)
+		a.send(s, &r, at)
 	}
 }
 

@@ -54,7 +54,10 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	}
 	for i := range r.Blocks {
 		b := &r.Blocks[i]
-		if m := a.remote(p, b.SSRC); m != nil {
+		for _, m := range [...]*remote{a.remote(p, b.SSRC), a.remoteOf(reportKey{domain: p.Domain, ssrc: b.SSRC})} {
+			if m == nil {
+				continue
+			}
 			m.reception.Observe(b)
 			m.lost, m.reported, m.seen = int64(b.Lost), true, p.Time
 			m.callID, m.from = callID, p.Src
@@ -63,7 +66,7 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	for i := range r.Senders {
 		s := &r.Senders[i]
 		// The sender's own count belongs to what its receiver reports of it.
-		k := reportKey{p.Domain, s.SSRC, p.Dst.Addr()}
+		k := reportKey{p.Domain, s.SSRC, a.mediaHost(p.Domain, p.Dst)}
 		if m := a.remoteOf(k); m != nil {
 			m.sent, m.seen = s.Packets, p.Time
 		}
@@ -79,7 +82,16 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 }
 
 func (a *Analyzer) remote(p *packet.Packet, ssrc uint32) *remote {
-	return a.remoteOf(reportKey{p.Domain, ssrc, p.Src.Addr()})
+	return a.remoteOf(reportKey{p.Domain, ssrc, a.mediaHost(p.Domain, p.Src)})
+}
+
+// mediaHost is the host that receives the media which RTCP at an address is
+// about: SDP may put RTCP on a host of its own (a=rtcp, RFC 3605).
+func (a *Analyzer) mediaHost(domain string, rtcp netip.AddrPort) netip.Addr {
+	if ep := a.rtcpAddr[mediaAddr{domain, rtcp}]; ep != nil {
+		return ep.Addr.Addr()
+	}
+	return rtcp.Addr()
 }
 
 func (a *Analyzer) remoteOf(k reportKey) *remote {
@@ -112,7 +124,14 @@ func (a *Analyzer) callOfRTCP(p *packet.Packet) *dialog.Call {
 
 // remoteOfStream is what the receiver of a stream said of it.
 func (a *Analyzer) remoteOfStream(s *stream) *remote {
-	return a.reports[reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()}]
+	if m := a.reports[reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()}]; m != nil && (m.reported || m.rttCount > 0) {
+		return m
+	}
+	// The receiver may report from an address that it moved to since.
+	if m := a.reports[reportKey{domain: s.key.domain, ssrc: s.key.ssrc}]; m != nil && s.tied && m.callID == s.tie.call.CallID() {
+		return m
+	}
+	return nil
 }
 
 func (a *Analyzer) rttOf(s *stream, at time.Time) (float64, bool) {

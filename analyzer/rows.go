@@ -35,7 +35,10 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, s := range m.streams {
 		a.emitStream(s)
 		s.kept = false // what still comes has a row of its own
+	}
+	for _, s := range m.streams {
 		delete(a.reports, reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()})
+		delete(a.reports, reportKey{domain: s.key.domain, ssrc: s.key.ssrc})
 	}
 	delete(a.calls, c)
 	a.unbind(c)

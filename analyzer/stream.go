@@ -182,6 +182,7 @@ func (a *Analyzer) tieStream(s *stream) {
 		// A better tie may come with a later answer.
 		if t, ok := a.tieOf(s.key.domain, s.key.src, s.key.dst, s.first); ok && t.call == s.tie.call && t.strength > s.tie.strength {
 			s.tie = t
+			s.bundled()
 		}
 		return
 	}
@@ -193,11 +194,35 @@ func (a *Analyzer) tieStream(s *stream) {
 		return
 	}
 	s.tie, s.tied = t, true
+	s.bundled()
 	a.keep(s)
 	for i := range s.pending {
 		a.interval(s, &s.pending[i].report)
 	}
 	s.pending = nil
+}
+
+// bundled finds the m= line of a stream where several share one address (RFC
+// 9143): the one that has its payload type.
+func (s *stream) bundled() {
+	pt, ok := s.mainPayload()
+	if !ok {
+		return
+	}
+	for _, at := range [...]**dialog.Endpoint{&s.tie.to, &s.tie.sender} {
+		if *at == nil {
+			continue
+		}
+		if _, ok := (*at).Payload(pt); ok {
+			continue
+		}
+		for _, ep := range s.tie.call.Endpoints {
+			if _, ok := ep.Payload(pt); ok && ep.Addr == (*at).Addr && ep.Owner == (*at).Owner {
+				*at = ep
+				break
+			}
+		}
+	}
 }
 
 // tieByCallID takes the agent's word where the addresses say nothing here.

@@ -101,17 +101,18 @@ type Call struct {
 type Leg struct {
 	Tag string
 
-	answer    time.Time // first 2xx to the INVITE
-	status    uint16    // of that 2xx
-	reason    string
-	confirmed bool // in-dialog requests were seen, so it was answered although the 2xx was not seen
-	acked     bool
-	bye       time.Time // first BYE
-	byeSide   Side
-	byeDone   time.Time // first final response to it
-	causeQ850 uint16
-	causeSIP  uint16
-	agent     string // User-Agent or Server of the callee on this leg
+	answer           time.Time // first 2xx to the INVITE
+	status           uint16    // of that 2xx
+	reason           string
+	ring180, ring18x time.Time // as those of Call, on this leg
+	confirmed        bool      // in-dialog requests were seen, so it was answered although the 2xx was not seen
+	acked            bool
+	bye              time.Time // first BYE
+	byeSide          Side
+	byeDone          time.Time // first final response to it
+	causeQ850        uint16
+	causeSIP         uint16
+	agent            string // User-Agent or Server of the callee on this leg
 
 	sessionExpires time.Duration // RFC 4028; 0 is no session timer
 	refreshed      time.Time

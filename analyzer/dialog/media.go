@@ -22,7 +22,7 @@ type Endpoint struct {
 	// Hop is 0 for the SDP as its owner sent it; 1, 2 ... for addresses that
 	// later hops (an SBC, a media relay) put in its place.
 	Hop      int
-	ICE      bool // from a candidate line
+	ICE      bool // the pair of addresses is chosen by ICE (RFC 8445)
 	SRTP     bool
 	Payloads []Payload
 	PtimeMs  float64 // a=ptime, 0 when not told
@@ -127,7 +127,7 @@ func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m *sip.Media)
 	addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
 	ep := Endpoint{
 		Call: c, Leg: leg, Owner: owner, Addr: addr, Media: string(m.Type), Since: e.at,
-		SRTP: m.Crypto, Payloads: payloads(m), PtimeMs: float64(m.Ptime),
+		SRTP: m.Crypto, ICE: m.ICE, Payloads: payloads(m), PtimeMs: float64(m.Ptime),
 	}
 	ep.RTCP = unmap(m.RTCP())
 	ep.Hop = c.hop(e, leg, owner, index, addr)

@@ -77,13 +77,18 @@ func (c *Call) initialResponse(e *event) {
 		if status == 180 {
 			c.ring180 = earlier(c.ring180, e.at)
 			f.ring = earlier(f.ring, e.at)
-		} else if status >= 180 {
+		} else if status > 180 {
 			c.ring18x = earlier(c.ring18x, e.at)
 			if f.ring.IsZero() {
 				f.ring = e.at
 			}
 		}
 		leg := c.addLeg(e.to.Tag)
+		if status == 180 {
+			leg.ring180 = earlier(leg.ring180, e.at)
+		} else if status > 180 {
+			leg.ring18x = earlier(leg.ring18x, e.at)
+		}
 		c.sdp(e, leg, B)
 	case status < 300:
 		leg := c.addLeg(e.to.Tag)

@@ -37,6 +37,9 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
 		r.SetupMs = ms(c.start, l.answer)
 	}
+	if c.liveLegs() > 1 && !earlier(l.ring180, l.ring18x).IsZero() { // each target rang by itself
+		c.ringing(r, l.ring180, l.ring18x, l.answer)
+	}
 	if l.agent != "" {
 		r.CalleeAgent = text(l.agent)
 	}
@@ -154,6 +157,19 @@ func stateOf(status uint16) record.State {
 // whom.
 func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
 
+// ringing fills what depends on when the callee rang and answered.
+func (c *Call) ringing(r *record.Call, ring180, ring18x, answer time.Time) {
+	ring := ring180
+	if ring.IsZero() {
+		ring = ring18x
+	}
+	if !ring.IsZero() {
+		r.RingTime = at(later(ring, c.start)) // a response captured before its INVITE did not ring before it
+	}
+	r.PddMs = ms(c.start, ring180)
+	r.SrdMs = ms(c.start, earlier(earlier(ring180, ring18x), answer))
+}
+
 func (c *Call) row() *record.Call {
 	r := &record.Call{
 		Domain: c.domain, FirstSeen: micro(c.firstSeen),
@@ -176,19 +192,11 @@ func (c *Call) row() *record.Call {
 	if c.vlan != 0 {
 		r.VLAN = new(c.vlan)
 	}
-	ring := c.ring180
-	if ring.IsZero() {
-		ring = c.ring18x
-	}
-	if !ring.IsZero() {
-		r.RingTime = at(later(ring, c.start)) // a response captured before its INVITE did not ring before it
-	}
-	r.PddMs = ms(c.start, c.ring180)
-	first := earlier(c.ring180, c.ring18x)
+	var answer time.Time
 	for _, l := range c.legs {
-		first = earlier(first, l.answer)
+		answer = earlier(answer, l.answer)
 	}
-	r.SrdMs = ms(c.start, first)
+	c.ringing(r, c.ring180, c.ring18x, answer)
 	for _, t := range c.tries {
 		if t.attempt() {
 			r.Attempts += uint32(max(1, len(t.targets())))

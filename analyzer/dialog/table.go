@@ -179,9 +179,15 @@ func (t *Table) find(e *event) (*Call, *Leg, Side) {
 		if len(to) == 0 && c.fromTag == "" && string(e.from.URI.User) == c.callee { // RFC 2543 caller, modern callee
 			return c, c.anyLeg(), B
 		}
-		// A capture that began in the call may have met its sides the other way round.
-		if c.truncated && c.leg(from) != nil {
-			return c, c.leg(from), B
+		// A capture that began in the call may have met its sides the other way
+		// round, and a caller without a tag may be given one later.
+		if c.truncated || c.fromTag == "" {
+			if l := c.leg(from); l != nil {
+				return c, l, B
+			}
+			if l := c.leg(to); l != nil && c.fromTag == "" {
+				return c, l, A
+			}
 		}
 	}
 	return nil, nil, A

@@ -24,13 +24,16 @@ func (c *Call) nextDeadline() time.Time {
 // live reports whether the leg became a dialog of its own.
 func (l *Leg) live() bool { return !l.answer.IsZero() || l.confirmed }
 
-func (c *Call) answered() bool {
+func (c *Call) answered() bool { return c.liveLegs() > 0 }
+
+func (c *Call) liveLegs() int {
+	n := 0
 	for _, l := range c.legs {
 		if l.live() {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 func (c *Call) legDeadline(l *Leg) time.Time {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"iter"
+	"testing"
+
+	"github.com/earshot-voip/earshot/agent/capture"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/run"
+	"github.com/earshot-voip/earshot/internal/synth"
+)
+
+// frames is a capture.Source of generated frames.
+type frames struct {
+	next func() (packet.Frame, bool)
+	stop func()
+}
+
+func framesOf(c synth.Capture) *frames {
+	next, stop := iter.Pull(c.Frames())
+	return &frames{next, stop}
+}
+
+func (f *frames) Next() (packet.Frame, error) {
+	if p, ok := f.next(); ok {
+		return p, nil
+	}
+	return packet.Frame{}, io.EOF
+}
+
+// records are the rows of one reading.
+type records struct {
+	calls    []*record.Call
+	attempts []*record.Attempt
+	streams  []*record.Stream
+	interval []*record.Interval
+	messages []*record.Message
+	drops    []*record.Drop
+	summary  *record.Summary
+	jsonl    []byte
+	err      error // that the reading ended with: a truncated file
+}
+
+// readAll runs a whole capture through the pipeline.
+func readAll(t testing.TB, s capture.Source) *records {
+	t.Helper()
+	return readWith(t, &reading{source: s, config: run.Default(), node: "local"})
+}
+
+func readWith(t testing.TB, r *reading) *records {
+	t.Helper()
+	var out records
+	r.emit = func(row any) error {
+		switch x := row.(type) {
+		case *record.Call:
+			out.calls = append(out.calls, x)
+		case *record.Attempt:
+			out.attempts = append(out.attempts, x)
+		case *record.Stream:
+			out.streams = append(out.streams, x)
+		case *record.Interval:
+			out.interval = append(out.interval, x)
+		case *record.Message:
+			out.messages = append(out.messages, x)
+		case *record.Drop:
+			out.drops = append(out.drops, x)
+		}
+		out.jsonl = append(record.AppendJSON(out.jsonl, row), '\n')
+		return nil
+	}
+	out.err = r.run(t.Context())
+	out.summary = r.summary()
+	out.jsonl = append(record.AppendJSON(out.jsonl, out.summary), '\n')
+	return &out
+}
