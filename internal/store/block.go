@@ -27,7 +27,7 @@ type table struct {
 	name    string
 	layouts []layout
 	insert  string // "INSERT INTO ... VALUES"
-	first   int // index of first_seen
+	first   int    // index of first_seen
 
 	open    map[int64]*block // by day
 	last    *block           // the open block that took the last row

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"time"
@@ -58,11 +59,18 @@ func (s *Store) Query(ctx context.Context, sql string, opt QueryOptions, args ..
 	// server does not.
 	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Second)
 	rows, err := s.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), sql, args...)
-	if err != nil {
+	r := &Rows{close: cancel, store: s}
+	switch {
+	case err == nil:
+		r.rows = rows
+	case errors.Is(err, io.EOF) && errors.Unwrap(err) == nil:
+		// The end of the stream, bare, is a statement that gives no result; a
+		// connection that breaks gives it wrapped.
+		return r, nil
+	default:
 		cancel()
 		return nil, s.explainQuery(err, opt)
 	}
-	r := &Rows{rows: rows, close: cancel, store: s}
 	for _, t := range rows.ColumnTypes() {
 		r.columns = append(r.columns, Column{Name: t.Name(), Type: t.DatabaseTypeName()})
 		r.cells = append(r.cells, reflect.New(t.ScanType()).Interface())
@@ -109,7 +117,10 @@ func (r *Rows) Values() []any {
 
 // Err is why Next ended before the end, or nil.
 func (r *Rows) Err() error {
-	err := cmp.Or(r.err, r.rows.Err())
+	err := r.err
+	if err == nil && r.rows != nil {
+		err = r.rows.Err()
+	}
 	if err == nil {
 		return nil
 	}
@@ -119,5 +130,8 @@ func (r *Rows) Err() error {
 // Close ends the query.
 func (r *Rows) Close() error {
 	defer r.close()
+	if r.rows == nil {
+		return nil
+	}
 	return r.rows.Close()
 }
