@@ -153,7 +153,8 @@ func (d *dialog) send(m *msg) *msg {
 	return m
 }
 
-// through is the request as proxy p forwards it.
+// through is the request as proxy p forwards it, in a new transaction. CANCEL
+// and the ACK to a failure share their INVITE's: see hop.
 func (m *msg) through(p *party) *msg {
 	up := m
 	m = m.clone()
@@ -173,30 +174,7 @@ func (m *msg) through(p *party) *msg {
 		m.push("Record-Route", "<sip:"+p.sip.String()+";lr>")
 	}
 	m.push("Via", p.via(m.transport, m.dialog.branch(p)))
-	if m.method == "ACK" || m.method == "CANCEL" {
-		m.set("Via", p.via(m.transport, p.twin(up)))
-	}
 	return m
-}
-
-// twin is the branch under which p forwarded the INVITE that up belongs to,
-// when up shares its transaction; else a new one.
-func (p *party) twin(up *msg) string {
-	s := up.dialog.s
-	for _, sent := range slices.Backward(s.sent) {
-		if sent.method == "INVITE" && sent.status == 0 && sent.by == p && sent.up != nil &&
-			branchOf(sent.up) == branchOf(up) && branchOf(up) != "" {
-			return branchOf(sent)
-		}
-	}
-	return up.dialog.branch(p)
-}
-
-// branchOf is the branch of the topmost Via.
-func branchOf(m *msg) string {
-	_, rest, _ := strings.Cut(m.get("Via"), ";branch=")
-	branch, _, _ := strings.Cut(rest, ";")
-	return branch
 }
 
 // drop removes the first header of that name.
