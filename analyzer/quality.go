@@ -3,10 +3,8 @@ package analyzer
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
-	"github.com/earshot-voip/earshot/internal/emodel"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/record"
 )
@@ -36,65 +34,6 @@ func (s *stream) payloadOf(pt uint8) payload {
 		return payload{strings.ToUpper(st.Name), st.ClockRate, "", st.Media}
 	}
 	return payload{}
-}
-
-// quality adds up the scores of a stream's intervals.
-type quality struct {
-	scored        uint32 // intervals with a score
-	weight        float64
-	sumR, sumMOS  float64
-	codec         emodel.Codec
-	minR, minMOS  float64
-	maxMOS        float64
-	minTime       time.Time
-	minLossPct    float64
-	minJitterMs   float64
-	minRttMs      *float64
-	worst         bool // minMOS comes from an interval long enough to judge by
-	lost, expects uint64
-}
-
-// judgeable is how much media an interval needs for its score to count as the
-// worst or best of a stream: of three packets one lost is no 33 %.
-const judgeable = time.Second
-
-func (q *quality) add(codec emodel.Codec, r float64, at time.Time, length time.Duration, expected, lost uint64, jitter *float64, rtt *float64) {
-	mos := emodel.ClampedMOS(r)
-	w := float64(expected)
-	q.codec = codec
-	q.weight += w
-	q.sumR += r * w
-	q.sumMOS += mos * w
-	enough := length >= judgeable
-	first := q.scored == 0 || enough && !q.worst
-	q.scored++
-	if !enough && q.worst {
-		return
-	}
-	if first || r < q.minR {
-		q.minR, q.minMOS, q.minTime = r, mos, at
-		q.minLossPct = lossPct(lost, expected)
-		q.minRttMs = rtt
-		q.minJitterMs = -1
-		if jitter != nil {
-			q.minJitterMs = *jitter
-		}
-	}
-	if first {
-		q.maxMOS = mos
-	}
-	q.maxMOS = max(q.maxMOS, mos)
-	q.worst = q.worst || enough
-}
-
-func (q *quality) r() float64   { return q.sumR / q.weight }
-func (q *quality) mos() float64 { return q.sumMOS / q.weight }
-
-func lossPct(lost, expected uint64) float64 {
-	if expected == 0 {
-		return 0
-	}
-	return 100 * float64(lost) / float64(expected)
 }
 
 // interval scores one interval of a stream and writes its row.
@@ -128,16 +67,12 @@ func (a *Analyzer) interval(s *stream, r *media.Report) {
 	if p.media == "audio" && isVoice(p.name) && !slices.Contains(s.codecs, p.name) && len(s.codecs) < 8 {
 		s.codecs = append(s.codecs, p.name)
 	}
-	if codec, ok := a.codecOf(p, r); ok && r.Delta.Expected > 0 {
-		cost := emodel.RCosts(codec, lossPct(r.Delta.Lost, r.Delta.Expected), 1, 0)
-		score := emodel.BaseR - cost.Codec - cost.Loss
-		row.RLQ, row.MosLQ = rounded(score), rounded(emodel.ClampedMOS(score))
-		row.RCostCodec, row.RCostLoss = rounded(cost.Codec), rounded(cost.Loss)
-		length := media.Interval
-		if r.PtimeMs > 0 {
-			length = time.Duration(float64(r.Delta.Expected) * r.PtimeMs * float64(time.Millisecond))
-		}
-		s.quality.add(codec, score, r.Start, length, r.Delta.Expected, r.Delta.Lost, row.JitterMs, row.RttMs)
+	if score, ok := a.score(p, r); ok {
+		row.RLQ, row.MosLQ = rounded(score.R), rounded(score.MOS)
+		row.RCostCodec, row.RCostLoss = rounded(score.CodecCost), rounded(score.LossCost)
+		s.quality.Add(media.Scored{
+			Score: score, Time: r.Start, LossPct: media.LossPct(r.Delta.Lost, r.Delta.Expected), JitterMs: row.JitterMs, RTTMs: row.RttMs,
+		}, r)
 	}
 	a.Counters.Intervals++
 	a.emit(&row)
@@ -157,17 +92,13 @@ func jitterEntry(entries []media.Jitter, clock uint32) (media.Jitter, bool) {
 	return media.Jitter{}, false
 }
 
-// codecOf finds the impairment factors of an interval's codec. There is no
-// score for a codec that has none, nor for video and events.
-func (a *Analyzer) codecOf(p payload, r *media.Report) (emodel.Codec, bool) {
-	if p.name == "" || p.media == "video" {
-		return emodel.Codec{}, false
+// score scores an interval; there is no score for video and events, nor for a
+// codec without impairment factors.
+func (a *Analyzer) score(p payload, r *media.Report) (media.Score, bool) {
+	if p.media == "video" {
+		return media.Score{}, false
 	}
-	bytes := 0
-	if media := r.Delta.Packets - r.Delta.Events - r.Delta.CN; media > 0 {
-		bytes = int(r.Delta.Bytes / media)
-	}
-	return emodel.Lookup(emodel.Format{Encoding: p.name, Fmtp: p.fmtp, PayloadBytes: bytes, NoPLC: a.opt.NoPLC})
+	return media.ScoreOf(media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC}, r)
 }
 
 // isVoice tells speech from what else an audio stream carries.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
-	"github.com/earshot-voip/earshot/internal/emodel"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/record"
 )
@@ -90,7 +89,7 @@ func (s *stream) hop() int {
 // join fills the media part of a call's row.
 func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams []*stream) {
 	seen := [2]bool{}
-	var worse *quality
+	var worse *media.Quality
 	var worseSide dialog.Side
 	var firstRTP time.Time
 	flags := map[string]bool{}
@@ -125,7 +124,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams
 	}
 	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
 		q := sideQuality(measured(streams, side))
-		if q.scored > 0 && (worse == nil || q.mos() < worse.mos()) {
+		if q.Samples > 0 && (worse == nil || q.MOS() < worse.MOS()) {
 			worse, worseSide = &q, side
 		}
 	}
@@ -222,7 +221,7 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	if len(s.codecs) > 1 {
 		flags["codec_change"] = true
 	}
-	if s.quality.scored > 0 && s.quality.codec.PLCAssumed {
+	if s.quality.Samples > 0 && s.quality.Codec.PLCAssumed {
 		flags["plc_assumed"] = true
 	}
 	if s.mediaType() == "video" {
@@ -239,25 +238,10 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	}
 }
 
-func sideQuality(streams []*stream) quality {
-	var q quality
+func sideQuality(streams []*stream) media.Quality {
+	var q media.Quality
 	for _, s := range streams {
-		o := &s.quality
-		if o.scored == 0 {
-			continue
-		}
-		if q.scored == 0 || o.worst && !q.worst || o.worst == q.worst && o.minR < q.minR {
-			q.minR, q.minMOS, q.minTime, q.minLossPct, q.minJitterMs, q.minRttMs = o.minR, o.minMOS, o.minTime, o.minLossPct, o.minJitterMs, o.minRttMs
-		}
-		q.maxMOS = max(q.maxMOS, o.maxMOS)
-		q.worst = q.worst || o.worst
-		if q.scored == 0 || o.codec.Ceiling() < q.codec.Ceiling() {
-			q.codec = o.codec
-		}
-		q.scored += o.scored
-		q.weight += o.weight
-		q.sumR += o.sumR
-		q.sumMOS += o.sumMOS
+		q.Merge(&s.quality)
 	}
 	return q
 }
@@ -294,7 +278,7 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	out.Packets, out.Expected, out.Lost = new(sum.Packets), new(sum.Expected), new(sum.Lost)
 	out.Duplicates, out.Reordered = new(sum.Duplicates), new(sum.Reordered)
 	if sum.Expected > 0 {
-		out.LossPct = rounded(lossPct(sum.Lost, sum.Expected))
+		out.LossPct = rounded(media.LossPct(sum.Lost, sum.Expected))
 	}
 	if j.n > 0 {
 		out.JitterMeanMs, out.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
@@ -304,8 +288,8 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	} else if most.payload.name != "" {
 		out.Codec = new(most.payload.name)
 	}
-	if q := sideQuality(streams); q.scored > 0 && q.weight > 0 {
-		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.r()), rounded(q.mos()), rounded(q.minMOS)
+	if q := sideQuality(streams); q.Samples > 0 {
+		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
 	}
 	for _, s := range streams {
 		if m := a.remoteOfStream(s); m != nil {
@@ -353,15 +337,13 @@ func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, side dialog.Side
 	}
 }
 
-func fillWorse(r *record.Call, q *quality, side dialog.Side) {
-	r.Scale = new(q.codec.Scale.String())
-	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.mos()), rounded(q.minMOS), rounded(q.maxMOS)
-	r.RCeiling = rounded(q.codec.Ceiling())
-	r.MosMinTime, r.MosMinLossPct, r.MosMinRttMs = new(micro(q.minTime)), rounded(q.minLossPct), q.minRttMs
-	if q.minJitterMs >= 0 {
-		r.MosMinJitterMs = rounded(q.minJitterMs)
-	}
-	r.MosSamples = new(q.scored)
+func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
+	w := &q.Worst
+	r.Scale = new(q.Codec.Scale)
+	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.MOS()), rounded(w.MOS), rounded(q.Best.MOS)
+	r.RCeiling = rounded(q.Codec.Ceiling)
+	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
+	r.MosSamples = new(q.Samples)
 	s := &r.A
 	if side == dialog.B {
 		s = &r.B
@@ -376,8 +358,8 @@ func fillWorse(r *record.Call, q *quality, side dialog.Side) {
 	if s.LossPct != nil {
 		loss = *s.LossPct
 	}
-	if _, mos := emodel.Simple(latency, jitter, loss); s.JitterMeanMs != nil {
-		r.MosSimple = rounded(min(max(mos, 1), 4.5))
+	if s.JitterMeanMs != nil {
+		r.MosSimple = rounded(media.SimpleMOS(latency, jitter, loss))
 	}
 }
 
@@ -471,7 +453,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		r.VLAN = new(s.vlan)
 	}
 	if r.Expected > 0 {
-		r.LossPct = rounded(lossPct(r.Lost, r.Expected))
+		r.LossPct = rounded(media.LossPct(r.Lost, r.Expected))
 	}
 	if s.jitter.n > 0 {
 		r.JitterMeanMs, r.JitterMaxMs = rounded(s.jitter.sum/float64(s.jitter.n)), rounded(s.jitter.max)
@@ -487,16 +469,11 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		a.fillRemote(&side, m, s.payload.clock)
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
-	if q := &s.quality; q.scored > 0 && q.weight > 0 {
-		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.r()), rounded(q.mos()), rounded(q.minMOS)
-		r.RCeiling = rounded(q.codec.Ceiling())
-		r.Model, r.Scale = new(q.codec.Scale.Model()), new(q.codec.Scale.String())
-		status := "assumed"
-		if q.codec.Status() <= emodel.Derived {
-			status = q.codec.Status().String()
-		}
-		r.ModelStatus = new(status)
-		if q.codec.PLCAssumed {
+	if q := &s.quality; q.Samples > 0 {
+		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
+		r.RCeiling = rounded(q.Codec.Ceiling)
+		r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
+		if q.Codec.PLCAssumed {
 			r.Flags = append(r.Flags, "plc_assumed")
 		}
 	}

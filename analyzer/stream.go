@@ -52,7 +52,7 @@ type stream struct {
 	dscp        uint8
 	vlan        uint16
 
-	quality quality
+	quality media.Quality
 	jitter  jitterSum
 	codecs  []string // voice codecs in order of appearance
 	payload payload  // of most packets so far
@@ -288,7 +288,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	a.Counters.Streams++
 	a.emit(row)
 	s.wrote.Add(s.counts)
-	s.counts, s.quality, s.jitter, s.codecs, s.deltaMaxMs = media.Counts{}, quality{}, jitterSum{}, nil, 0
+	s.counts, s.quality, s.jitter, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, 0
 	clear(s.payloads)
 }
 
