@@ -1,6 +1,9 @@
 package sip
 
-import "net/netip"
+import (
+	"bytes"
+	"net/netip"
+)
 
 // ParseAddr reads an IP address without allocating: dotted IPv4, or IPv6 as RFC 4291 section 2.2 writes it, with or
 // without brackets, without a zone. It accepts what netip.ParseAddr accepts.
@@ -53,7 +56,7 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 			return netip.Addr{}, false
 		}
 		group, rest, more := cut(b, ':')
-		if !more && at <= 12 && (gap >= 0 || at == 12) && hasDot(group) {
+		if !more && at <= 12 && (gap >= 0 || at == 12) && bytes.IndexByte(group, '.') >= 0 {
 			v4, ok := parseIPv4(group)
 			if !ok {
 				return netip.Addr{}, false
@@ -91,15 +94,6 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 	copy(whole[:], a[:gap])
 	copy(whole[16-(at-gap):], a[gap:at])
 	return netip.AddrFrom16(whole), true
-}
-
-func hasDot(b []byte) bool {
-	for _, c := range b {
-		if c == '.' {
-			return true
-		}
-	}
-	return false
 }
 
 func hexGroup(b []byte) (n uint16, ok bool) {

@@ -1,6 +1,9 @@
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Address is a view of a name-addr or addr-spec with its header parameters: From, To, Contact, Route, P-Asserted-Identity.
 type Address struct {
@@ -28,7 +31,7 @@ func ParseAddress(b []byte) (Address, Defects) {
 	var uri []byte
 	if open := bytes.IndexByte(rest, '<'); open >= 0 {
 		if name := trim(rest[:open]); a.Display == nil && len(name) > 0 {
-			a.Display = name[:len(name):len(name)]
+			a.Display = slices.Clip(name)
 			if defects == 0 && !isDisplayName(name) {
 				defects |= BadAddress // RFC 4475 section 3.1.2.15
 			}
@@ -58,9 +61,8 @@ func ParseAddress(b []byte) (Address, Defects) {
 			defects |= UnbracketedURI
 		}
 	}
-	a.URI, uri = URI{}, uri[:len(uri):len(uri)]
 	var d Defects
-	a.URI, d = ParseURI(uri)
+	a.URI, d = ParseURI(slices.Clip(uri))
 	a.Params = trim(rest)
 	if len(a.Params) == 0 {
 		a.Params = nil

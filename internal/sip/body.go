@@ -1,6 +1,9 @@
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxNesting is how deep multipart bodies are searched.
 const maxNesting = 4
@@ -87,7 +90,7 @@ func nextPart(body, boundary []byte) (part, rest []byte, last bool) {
 	part = body[after:]
 	start, next, _ := findDelimiter(part, boundary)
 	if next < 0 {
-		return part[:len(part):len(part)], nil, true
+		return slices.Clip(part), nil, true
 	}
 	rest = part[start:]
 	// The line end before a delimiter belongs to the delimiter.

@@ -1,6 +1,9 @@
 package sip
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxMethod bounds how far a first token is searched; RFC 4475 section 3.1.1.2 has one of 43 bytes.
 const maxMethod = 128
@@ -107,7 +110,7 @@ func (m *Message) readStartLine(line []byte) bool {
 	if version == nil && !(knownMethod(line[:n]) && looksLikeURI(uri)) {
 		return false
 	}
-	m.Request, m.Method, m.RequestURI = true, line[:n:n], uri[:len(uri):len(uri)]
+	m.Request, m.Method, m.RequestURI = true, line[:n:n], slices.Clip(uri)
 	if sloppy {
 		m.Defects |= BadStartLine
 	}

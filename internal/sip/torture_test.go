@@ -124,7 +124,7 @@ func TestEveryDefectIsTested(t *testing.T) {
 		d, _ := allDefects(&m, &s, b)
 		seen |= d
 	}
-	f := func(name string, message string, want Defects) {
+	f := func(name, message string, want Defects) {
 		t.Helper()
 		got, ok := allDefects(&m, &s, []byte(message))
 		if !ok || got != want {

@@ -84,7 +84,7 @@ func parseSIPURI(b []byte) (URI, Defects) {
 	// The user part may hold ";" and "?" unescaped, so the "@" comes first (RFC 4475 sections 3.1.1.2 and 3.1.1.9).
 	user, rest, found := cut(b, '@')
 	if !found {
-		user, rest = nil, b
+		rest = b
 	} else {
 		// A user part with a bare "@" in it is an error, and common where mail addresses are accounts.
 		end := bytes.IndexAny(rest, ";?")

@@ -5,8 +5,7 @@ import (
 	"unsafe"
 )
 
-// inside says whether view is a part of whole, its capacity too: a view that reaches past its payload, or into the
-// next field by append, would be a leak of one message into another.
+// inside says whether view is a part of whole: a view into anything else would be a leak of one message into another.
 func inside(whole, view []byte) bool {
 	if len(view) == 0 {
 		return true
