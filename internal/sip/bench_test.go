@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,17 @@ func BenchmarkParse(b *testing.B) {
 				m.Parse(payload)
 			}
 		})
+	}
+}
+
+// BenchmarkFloor only finds the lines of the same message: what no parser can go below.
+func BenchmarkFloor(b *testing.B) {
+	payload := []byte(inviteAlone)
+	b.SetBytes(int64(len(payload)))
+	for b.Loop() {
+		for rest := payload; len(rest) > 0; {
+			_, rest, _ = bytes.Cut(rest, newline)
+		}
 	}
 }
 
