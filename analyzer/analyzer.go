@@ -56,6 +56,7 @@ type Analyzer struct {
 	swept    time.Time
 	dialogs  *dialog.Table
 	message  sip.Message
+	sdp      sip.SDP
 	rtcp     media.RTCP
 
 	binds    map[mediaAddr][]*dialog.Endpoint
@@ -101,7 +102,7 @@ func (a *Analyzer) Observe(p *packet.Packet) {
 	if p.Domain == "" {
 		p.Domain = "default"
 	}
-	if p.Kind == packet.KindTick {
+	if p.Kind == packet.KindTick && p.Node == "" { // the collector's clock, else an agent's heartbeat
 		a.clock.tick(p.Time)
 		a.advance()
 		return
@@ -117,7 +118,8 @@ func (a *Analyzer) Observe(p *packet.Packet) {
 		a.observeReport(p)
 	case packet.KindDrop:
 		a.observeDrop(p)
-	case packet.KindUnknown, packet.KindRTP, packet.KindXRReport, packet.KindLog, packet.KindTick:
+	case packet.KindTick:
+	case packet.KindUnknown, packet.KindRTP, packet.KindXRReport, packet.KindLog:
 		a.Counters.Unread++
 	default:
 		a.Counters.Unread++

@@ -18,8 +18,14 @@ func (a *Analyzer) emitMessage(p *packet.Packet, m *sip.Message, repeat bool) {
 		Domain: p.Domain, FirstSeen: micro(p.Time), Time: micro(p.Time), CallID: string(m.CallID()), Node: p.Node, Kind: "sip",
 		Method: string(method), Branch: string(m.Via().Branch), FromUser: string(m.From().URI.User), ToUser: string(m.To().URI.User),
 		SrcIP: p.Src.Addr(), SrcPort: p.Src.Port(), DstIP: p.Dst.Addr(), DstPort: p.Dst.Port(), Transport: p.Transport.String(),
-		Retransmission: repeat, Defects: m.Defects.Names(),
+		Retransmission: repeat,
 	}
+	defects := m.Check()
+	if body := m.SDP(); len(body) > 0 {
+		a.sdp.Parse(body)
+		defects |= a.sdp.Defects
+	}
+	row.Defects = defects.Names()
 	if m.Request {
 		row.Method = string(m.Method) // an ACK's CSeq may name another
 	} else {

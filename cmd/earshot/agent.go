@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"github.com/earshot-voip/earshot/agent"
+	"github.com/earshot-voip/earshot/agent/capture"
+	"github.com/earshot-voip/earshot/internal/bus"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/run"
+)
+
+type agentCommand struct {
+	Interface []string `placeholder:"NAME" help:"Listen on this interface; may be given again."`
+	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
+	Collector []string `placeholder:"URL" help:"udp://host:9060 or tcp://host:9060; the first that answers is used."`
+	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
+	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
+	Check     bool     `help:"Check configuration and interfaces, then stop."`
+}
+
+// Help shows examples.
+func (agentCommand) Help() string {
+	return `Examples:
+  earshot agent --interface eth0 --collector tcp://collector:9060
+  earshot agent --read calls.pcap --collector udp://127.0.0.1:9060`
+}
+
+func (k *agentCommand) Run(a *app) error {
+	if len(k.Interface) > 0 && k.Read != "" {
+		return usagef("--interface and --read: give one of them")
+	}
+	for _, f := range [...]struct{ key, value, flag string }{
+		{"capture.interfaces", strings.Join(k.Interface, ","), "--interface"},
+		{"agent.collectors", strings.Join(k.Collector, ","), "--collector"},
+		{"agent.node", k.Node, "--node"},
+	} {
+		if f.value != "" {
+			a.set(f.key, f.value, f.flag)
+		}
+	}
+	if err := a.load(); err != nil {
+		return err
+	}
+	if k.Read == "" && len(a.config.Capture.Interfaces) == 0 {
+		return usagef("nothing to capture: give --interface NAME or --read FILE")
+	}
+	sender, err := agent.NewSender(agent.SendOptions{
+		Collectors: a.config.Agent.Collectors, AuthKey: a.config.HEP.AuthKey, Pace: k.Read != "" && k.Pace == "max", GiveUp: k.Read != "",
+	}, a.log)
+	if err != nil {
+		return usageError{err}
+	}
+	if k.Read != "" {
+		return k.readFile(a, sender)
+	}
+	taps, err := openTaps(a)
+	if err != nil {
+		return err
+	}
+	if k.Check {
+		_, err := fmt.Fprintln(a.stdout, "configuration and interfaces are in order")
+		return err
+	}
+	group := run.NewGroup(a.log)
+	frames := bus.NewMemory(64)
+	for _, t := range taps {
+		t.Out = frames
+		group.Add("capture "+t.Name, t)
+	}
+	out := bus.NewPublisher(sender.Input())
+	ag := agent.New(liveAgentOptions(&a.config, netip.AddrPort{}), func(p *packet.Packet) {
+		if err := out.Add(context.Background(), p); err != nil {
+			a.log.Error("packet was not sent", "error", err)
+		}
+	})
+	group.Add("agent", run.Func(func(ctx context.Context) error {
+		return ag.Run(ctx, frames, func() {
+			if err := out.Flush(context.Background()); err != nil {
+				a.log.Error("packets were not sent", "error", err)
+			}
+		})
+	}))
+	group.Add("sender", sender)
+	return group.Run(a.ctx)
+}
+
+// readFile sends what an agent makes of a capture file, and ends.
+func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
+	f, err := capture.Open(k.Read)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if k.Check {
+		_, err := fmt.Fprintln(a.stdout, "configuration and capture are in order")
+		return err
+	}
+	in := sender.Input()
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(a.ctx)
+	defer cancel()
+	go func() { done <- sender.Run(ctx) }()
+	out := bus.NewPublisher(in)
+	var failed error
+	ag := agent.New(agentOptions(&a.config, a.config.NodeName()), func(p *packet.Packet) {
+		if failed == nil {
+			failed = out.Add(ctx, p)
+		}
+	})
+	decoder := packet.NewDecoder(packet.Options{HEPPorts: a.config.HEP.Ports})
+	observe := func(ps []packet.Packet) {
+		for i := range ps {
+			ag.Observe(&ps[i])
+		}
+	}
+	pacer := pacer{on: k.Pace == "realtime"}
+	var readErr error
+	for failed == nil {
+		frame, err := f.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				readErr = err
+			}
+			break
+		}
+		if failed = pacer.wait(ctx, frame.Time, func() error { return out.Flush(ctx) }); failed != nil {
+			break
+		}
+		observe(decoder.Decode(&frame))
+		select {
+		case err := <-done: // the sender gave up
+			return errors.Join(readErr, err)
+		default:
+		}
+	}
+	observe(decoder.Flush())
+	ag.Close()
+	if failed == nil {
+		failed = out.Flush(ctx)
+	}
+	in.Close()
+	err = errors.Join(readErr, failed, <-done)
+	if err == nil {
+		a.log.Info("all sent", "packets", sender.Sent.Load())
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/synth"
+)
+
+type synthCommand struct {
+	Calls      int     `default:"10" help:"How many calls."`
+	Seconds    float64 `default:"30" help:"Length of each call."`
+	Concurrent int     `help:"How many at once; all when not given."`
+	Codec      string  `default:"PCMU" help:"PCMU, PCMA, G729, GSM, G722, iLBC, opus or AMR."`
+	Loss       float64 `placeholder:"PCT" help:"Share of RTP packets lost, percent."`
+	Burst      float64 `placeholder:"N" help:"Mean number lost in a row."`
+	Jitter     float64 `placeholder:"MS" help:"Mean delay variation, ms."`
+	Reorder    float64 `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
+	Duplicate  float64 `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
+	Scenario   string  `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
+	Seed       int64   `default:"1" help:"The same seed gives the same bytes."`
+	Start      string  `placeholder:"TIME" help:"When the first call begins: now, or RFC 3339 (2026-01-05T10:00:00Z)."`
+	Pcap       string  `placeholder:"FILE" help:"Write a capture; - is standard output."`
+	HEP        string  `placeholder:"URL" help:"Send SIP and RTCP as HEP to udp://host:9060 or tcp://host:9060."`
+	Rate       float64 `placeholder:"PACKETS/S" help:"With --hep: packets a second; as fast as it goes when not given."`
+	Truth      string  `placeholder:"FILE" help:"Write what was sent, lost, delayed, as JSON."`
+}
+
+// Help shows examples.
+func (synthCommand) Help() string {
+	return `Examples:
+  earshot synth --calls 5 --loss 3 --jitter 10 --pcap calls.pcap --truth truth.json
+  earshot synth --scenario serial-fork --pcap fork.pcap
+  earshot synth --calls 1000 --hep udp://127.0.0.1:9060 --rate 5000 --start now`
+}
+
+func (k *synthCommand) Run(a *app) error {
+	if k.Scenario == "list" {
+		_, err := fmt.Fprintln(a.stdout, strings.Join(synth.Scenarios(), "\n"))
+		return err
+	}
+	if (k.Pcap == "") == (k.HEP == "") {
+		return usagef("give one of --pcap FILE and --hep URL")
+	}
+	if err := a.load(); err != nil {
+		return err
+	}
+	var c synth.Capture
+	var err error
+	if k.Scenario != "" {
+		c, err = synth.Scenario(k.Scenario, k.Seed)
+	} else {
+		c, err = synth.Calls(synth.Options{
+			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed,
+			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate},
+		})
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	switch k.Start {
+	case "":
+	case "now":
+		c = c.StartingAt(time.Now())
+	default:
+		t, err := time.Parse(time.RFC3339, k.Start)
+		if err != nil {
+			return usagef("--start %q: want now or a time as 2026-01-05T10:00:00Z", k.Start)
+		}
+		c = c.StartingAt(t)
+	}
+	if k.Truth != "" {
+		if err := writeFile(k.Truth, a.stdout, c.Truth().WriteJSON); err != nil {
+			return err
+		}
+	}
+	if k.Pcap != "" {
+		return writeFile(k.Pcap, a.stdout, func(w io.Writer) error { return synth.WritePcap(w, c) })
+	}
+	u, err := url.Parse(k.HEP)
+	if err != nil || u.Scheme != "udp" && u.Scheme != "tcp" || u.Port() == "" {
+		return usagef("--hep %q: want udp://host:port or tcp://host:port", k.HEP)
+	}
+	sent, err := synth.SendHEP(a.ctx, u.Scheme, u.Host, k.Rate, c)
+	a.log.Info("sent", "sip", sent.SIP, "rtcp", sent.RTCP, "bytes", sent.Bytes, "not in HEP", sent.Left)
+	return err
+}
+
+// writeFile writes a file whole, or standard output for "-".
+func writeFile(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
+	if path == "-" {
+		w := bufio.NewWriter(stdout)
+		return errors.Join(write(w), w.Flush())
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := write(w); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
