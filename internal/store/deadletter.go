@@ -32,7 +32,7 @@ func (w *Writer) bury(b *block, token string, reason error) error {
 		return fmt.Errorf("keep %d rows of %s that ClickHouse refuses (%w): %w", b.rows, b.table.name, reason, err)
 	}
 	w.store.counters.deadRows.WithLabelValues(b.table.name).Add(float64(b.rows))
-	w.store.opt.Log.Error("ClickHouse refuses rows for what they are; they are kept in a dead-letter file", "table", b.table.name, "rows", b.rows, "file", name+".native", "error", reason)
+	w.store.opt.Log.Error("ClickHouse refuses rows for what they are; they are kept in a dead-letter file", "table", b.table.name, "rows", b.rows, "file", name+".native", "error", reason.Error())
 	return nil
 }
 

@@ -68,14 +68,16 @@ func database(t testing.TB) string {
 			return
 		}
 		opt.Dir = shared.dir
-		shared.server, shared.err = chdb.Start(t.Context(), opt)
+		if shared.server, shared.err = chdb.Start(t.Context(), opt); shared.err == nil {
+			migrated(t, shared.server.DSN(), store.Options{})
+		}
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	// The engine's user owns the database earshot only: each test empties it.
 	dsn := shared.server.DSN()
-	s := migrated(t, dsn, store.Options{})
+	s := open(t, dsn, store.Options{})
 	for _, name := range strings.Fields(rows(t, s, "SELECT name FROM system.tables WHERE database = 'earshot'")) {
 		exec(t, s, "DROP TABLE earshot."+name+" SYNC")
 	}

@@ -53,7 +53,7 @@ func (w *Writer) storeBlock(ctx context.Context, b *block, token string) error {
 		w.store.counters.retries.WithLabelValues(reason).Inc()
 		if now := time.Now(); now.Sub(complained) >= complainOnce {
 			complained = now
-			w.store.opt.Log.Error("cannot store rows yet; trying again", "table", b.table.name, "rows", b.rows, "pending_rows", w.rows, "error", err)
+			w.store.opt.Log.Error("cannot store rows yet; trying again", "table", b.table.name, "rows", b.rows, "pending_rows", w.rows, "error", err.Error())
 		}
 		select {
 		case <-ctx.Done():
