@@ -42,16 +42,22 @@ type fork struct {
 }
 
 // branchOf identifies a transaction at a hop. RFC 2543 peers give no unique
-// branch: addresses, CSeq and target stand in for it.
+// branch: sent-by and CSeq stand in for it (RFC 3261 section 17.2.3).
+// Addresses on the wire do so only where the Via names nobody: such a peer may
+// send from one port and be answered at another, that of its Via.
 func branchOf(v sip.Via, e *event) string {
 	if v.Magic() {
 		return string(v.Branch)
+	}
+	cseq := "#" + strconv.FormatUint(uint64(e.cseq), 10) + string(v.Branch)
+	if len(v.Host) > 0 {
+		return string(v.Host) + ":" + strconv.Itoa(int(v.Port)) + cseq
 	}
 	src, dst := e.p.Src, e.p.Dst
 	if !e.m.Request {
 		src, dst = dst, src // responses return on the request's path
 	}
-	return src.String() + ">" + dst.String() + "#" + strconv.FormatUint(uint64(e.cseq), 10) + string(v.Branch)
+	return src.String() + ">" + dst.String() + cseq
 }
 
 func (c *Call) findTry(branch string, cseq uint32) *try {
