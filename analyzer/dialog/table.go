@@ -107,7 +107,7 @@ type Seen struct {
 func (t *Table) Observe(p *packet.Packet, m *sip.Message) Seen {
 	e := event{p: p, m: m, at: p.Time, callID: m.CallID(), from: m.From(), to: m.To(), via: m.Via()}
 	e.cseq, e.method = m.CSeq()
-	if len(e.method) == 0 {
+	if m.Request { // which says itself what it is, whatever a broken CSeq says
 		e.method = m.Method
 	}
 	e.repeat = t.repeats.seen(e.identity(), p.Time)
