@@ -30,9 +30,11 @@ type dialog struct {
 
 // call makes a dialog that has not begun.
 func (s *script) call(a, b *party) *dialog {
-	return &dialog{s: s, a: a, b: b, callID: s.hex(16) + "@" + a.sip.Addr().String(), fromTag: s.hex(5), toTag: s.hex(5),
+	return &dialog{
+		s: s, a: a, b: b, callID: s.hex(16) + "@" + a.sip.Addr().String(), fromTag: s.hex(5), toTag: s.hex(5),
 		cseqA: 100 + s.rng.IntN(900), cseqB: s.rng.IntN(100), transport: packet.UDP, codecs: []codec{pcmu, telephoneEvent},
-		senderA: s.newSender(a), senderB: s.newSender(b), recordRoute: true}
+		senderA: s.newSender(a), senderB: s.newSender(b), recordRoute: true,
+	}
 }
 
 // fork is the same INVITE as another branch answers it: another To tag.
@@ -61,8 +63,10 @@ func (d *dialog) build(by *party, method string, mods ...mod) *msg {
 		uri, toTag = d.called(peer).uri(), ""
 	}
 	*cseq++
-	m := &msg{method: method, start: method + " " + uri + " SIP/2.0", dialog: d, by: by, peer: peer,
-		transport: d.transport, compact: d.compact}
+	m := &msg{
+		method: method, start: method + " " + uri + " SIP/2.0", dialog: d, by: by, peer: peer,
+		transport: d.transport, compact: d.compact,
+	}
 	m.head = []field{
 		{"Via", by.via(d.transport, d.branch(by))},
 		{"Max-Forwards", "70"},

@@ -159,8 +159,10 @@ func (f *flow) peek() (micros, bool) {
 func (f *flow) take(_ *run, e *emission) bool {
 	f.current = f.pending[0]
 	f.pending = append(f.pending[:0], f.pending[1:]...)
-	*e = emission{at: f.current.at, src: f.from, dst: f.to, transport: packet.UDP, kind: packet.KindRTP,
-		dscp: f.dscp, ttl: 62, ipID: uint16(f.current.ext + f.sender.ssrc), callID: f.callID, rtp: &f.current, flow: f}
+	*e = emission{
+		at: f.current.at, src: f.from, dst: f.to, transport: packet.UDP, kind: packet.KindRTP,
+		dscp: f.dscp, ttl: 62, ipID: uint16(f.current.ext + f.sender.ssrc), callID: f.callID, rtp: &f.current, flow: f,
+	}
 	return true
 }
 

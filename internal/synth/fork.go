@@ -29,8 +29,14 @@ func (d *dialog) hop(inv *msg, method string, final *msg, mods ...mod) *msg {
 	if final != nil {
 		toHeader = final.get("To")
 	}
-	m.head = []field{{"Via", inv.get("Via")}, {"Max-Forwards", "70"}, {"From", inv.get("From")}, {"To", toHeader},
-		{"Call-ID", d.callID}, {"CSeq", strconv.Itoa(inv.cseq()) + " " + method}}
+	m.head = []field{
+		{"Via", inv.get("Via")},
+		{"Max-Forwards", "70"},
+		{"From", inv.get("From")},
+		{"To", toHeader},
+		{"Call-ID", d.callID},
+		{"CSeq", strconv.Itoa(inv.cseq()) + " " + method},
+	}
 	for _, f := range mods {
 		f(m)
 	}

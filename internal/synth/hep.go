@@ -27,8 +27,10 @@ func (c Capture) packets(left *uint64, yield func(packet.Packet) bool) {
 	r := c.start()
 	var e emission
 	for r.next(&e) {
-		p := packet.Packet{Time: r.time(e.at), Src: e.src, Dst: e.dst, Transport: e.transport, Kind: e.kind,
-			CorrelationID: []byte(e.callID), Payload: e.payload}
+		p := packet.Packet{
+			Time: r.time(e.at), Src: e.src, Dst: e.dst, Transport: e.transport, Kind: e.kind,
+			CorrelationID: []byte(e.callID), Payload: e.payload,
+		}
 		switch {
 		case e.msg != nil:
 			p.Payload = e.msg.bytes() // TCP: not the last segment alone

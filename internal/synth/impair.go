@@ -36,8 +36,11 @@ func (i Impairment) check() error {
 		value float64
 		most  float64
 	}{
-		{"loss", i.LossPct, 100}, {"burst", i.Burst, 1e6}, {"jitter", i.JitterMs, 10000},
-		{"reorder", i.ReorderPct, 100}, {"duplicate", i.DuplicatePct, 100},
+		{"loss", i.LossPct, 100},
+		{"burst", i.Burst, 1e6},
+		{"jitter", i.JitterMs, 10000},
+		{"reorder", i.ReorderPct, 100},
+		{"duplicate", i.DuplicatePct, 100},
 	} {
 		if !(p.value >= 0 && p.value <= p.most) {
 			return fmt.Errorf("%s %g is out of range: give 0 to %g", p.name, p.value, p.most)

@@ -5,8 +5,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/pion/rtcp"
+
+	"github.com/earshot-voip/earshot/internal/packet"
 )
 
 // reportEvery is how often an endpoint reports (RFC 3550 6.2: 5 s at least).
@@ -40,8 +41,10 @@ type reporter struct {
 func (p *reporter) peek() (micros, bool) { return p.due, !p.finished }
 
 func (p *reporter) take(r *run, e *emission) bool {
-	*e = emission{at: p.due, src: p.src, dst: p.dst, transport: packet.UDP, kind: packet.KindRTCP, dscp: 46, ttl: 62,
-		ipID: uint16(p.due/1000) + p.src.Port(), callID: p.callID, sealed: p.sender.srtp}
+	*e = emission{
+		at: p.due, src: p.src, dst: p.dst, transport: packet.UDP, kind: packet.KindRTCP, dscp: 46, ttl: 62,
+		ipID: uint16(p.due/1000) + p.src.Port(), callID: p.callID, sealed: p.sender.srtp,
+	}
 	if p.repeat != nil {
 		e.payload, e.ipID, p.repeat = p.repeat, uint16((p.due-30)/1000)+p.src.Port(), nil
 		p.due += inMicros(reportEvery) - 30
@@ -77,15 +80,18 @@ func (p *reporter) report(r *run, bye bool) []byte {
 		now := ntp(r.time(left))
 		p.srAt, p.srNTP = uint64(p.due), now>>16&0xffffffff
 		s := p.sender
-		packets = append(packets, &rtcp.SenderReport{SSRC: s.ssrc, NTPTime: now,
+		packets = append(packets, &rtcp.SenderReport{
+			SSRC: s.ssrc, NTPTime: now,
 			RTPTime:     p.own.flow.ts + uint32(int64(left-p.own.flow.now)*int64(s.clock)/1e6),
-			PacketCount: uint32(p.own.sent), OctetCount: uint32(p.own.octets), Reports: blocks})
+			PacketCount: uint32(p.own.sent), OctetCount: uint32(p.own.octets), Reports: blocks,
+		})
 		p.sentBefore = p.own.sent
 	} else {
 		packets = append(packets, &rtcp.ReceiverReport{SSRC: p.sender.ssrc, Reports: blocks})
 	}
 	packets = append(packets, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-		Source: p.sender.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: p.sender.cname}}}}})
+		Source: p.sender.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: p.sender.cname}},
+	}}})
 	if bye {
 		packets = append(packets, &rtcp.Goodbye{Sources: []uint32{p.sender.ssrc}})
 	}
@@ -111,8 +117,10 @@ func (p *reporter) block() rtcp.ReceptionReport {
 	h := p.heard
 	expected := h.expected()
 	lost := int64(expected) - int64(h.unique)
-	b := rtcp.ReceptionReport{SSRC: h.key.ssrc, TotalLost: uint32(lost), Jitter: uint32(h.jitter),
-		LastSequenceNumber: h.high}
+	b := rtcp.ReceptionReport{
+		SSRC: h.key.ssrc, TotalLost: uint32(lost), Jitter: uint32(h.jitter),
+		LastSequenceNumber: h.high,
+	}
 	if interval := expected - p.expectBefore; interval > 0 {
 		gone := int64(interval) - int64(h.unique-p.uniqueBefore)
 		b.FractionLost = uint8(min(max(gone, 0)*256/int64(interval), 255))

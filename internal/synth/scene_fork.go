@@ -105,8 +105,10 @@ func parallelRing487(s *script) {
 	winner.talk(3 * time.Second)
 	wonBye := winner.hangup(s.bob)
 	s.row(winner, record.Answered, row{start: won, ring: wonRinging, answer: wonOK, end: wonBye, by: "callee"})
-	s.row(loser, record.Cancelled, row{start: lost, ring: lostRinging, end: final, final: final, by: "network", sip: cause(200),
-		flags: []string{"answered_elsewhere"}, session: winner})
+	s.row(loser, record.Cancelled, row{
+		start: lost, ring: lostRinging, end: final, final: final, by: "network", sip: cause(200),
+		flags: []string{"answered_elsewhere"}, session: winner,
+	})
 }
 
 // serialFork: 503 from carrier A, 200 from carrier B, one Call-ID. One

@@ -134,7 +134,8 @@ func (p *party) faxed() *sdp {
 	x := p.sdp()
 	x.media = []mediaLine{{kind: "image", port: p.rtp.Port(), proto: "udptl", format: "t38", attrs: []string{
 		"T38FaxVersion:0", "T38MaxBitRate:14400", "T38FaxRateManagement:transferredTCF", "T38FaxMaxBuffer:260",
-		"T38FaxMaxDatagram:180", "T38FaxUdpEC:t38UDPRedundancy"}}}
+		"T38FaxMaxDatagram:180", "T38FaxUdpEC:t38UDPRedundancy",
+	}}}
 	return x
 }
 

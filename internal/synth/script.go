@@ -49,9 +49,11 @@ func newScript(r *run, name string, seed int64) *script {
 
 func (s *script) party(user, display, addr, agent string) *party {
 	a := netip.MustParseAddr(addr)
-	return &party{user: user, display: display, host: "example.com", agent: agent,
+	return &party{
+		user: user, display: display, host: "example.com", agent: agent,
 		sip: netip.AddrPortFrom(a, 5060), rtp: netip.AddrPortFrom(a, uint16(16384+2*s.rng.IntN(4000))),
-		session: 1700000000 + uint64(s.rng.IntN(99999999))}
+		session: 1700000000 + uint64(s.rng.IntN(99999999)),
+	}
 }
 
 // front is p as the box `at` presents it on another leg: p's name at the
@@ -172,8 +174,10 @@ func (s *script) segments(m *msg, b []byte) {
 func (s *script) segment(way [2]netip.AddrPort, flags uint8, b []byte, whole *msg, callID string) {
 	from, back := s.conns[way], s.conns[[2]netip.AddrPort{way[1], way[0]}]
 	s.ipIDs++
-	e := emission{at: s.now, src: way[0], dst: way[1], transport: packet.TCP, dscp: 24, ttl: 62, ipID: s.ipIDs, callID: callID,
-		payload: b, msg: whole, tcp: &tcpSegment{seq: from.seq, ack: back.seq, flags: flags}}
+	e := emission{
+		at: s.now, src: way[0], dst: way[1], transport: packet.TCP, dscp: 24, ttl: 62, ipID: s.ipIDs, callID: callID,
+		payload: b, msg: whole, tcp: &tcpSegment{seq: from.seq, ack: back.seq, flags: flags},
+	}
 	if flags == tcpSYN {
 		e.tcp.ack = 0
 	}
@@ -189,8 +193,10 @@ func (s *script) segment(way [2]netip.AddrPort, flags uint8, b []byte, whole *ms
 }
 
 func (s *script) newSender(p *party) *sender {
-	return &sender{ssrc: s.rng.Uint32(), next: s.rng.Uint32() & 0x7fff, ts: s.rng.Uint32(), seed: s.rng.Uint64(),
-		cname: p.user + "@" + p.sip.Addr().String()}
+	return &sender{
+		ssrc: s.rng.Uint32(), next: s.rng.Uint32() & 0x7fff, ts: s.rng.Uint32(), seed: s.rng.Uint64(),
+		cname: p.user + "@" + p.sip.Addr().String(),
+	}
 }
 
 // naturalWander is how late a packet of an unimpaired scenario stream is at
@@ -298,10 +304,12 @@ func (s *script) row(d *dialog, state record.State, w row) {
 		}
 		return new(s.r.time(m.first().at))
 	}
-	c := CallTruth{CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.called(d.b).user, State: state,
+	c := CallTruth{
+		CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.called(d.b).user, State: state,
 		StartTime: when(w.start), RingTime: when(w.ring), AnswerTime: when(w.answer), EndTime: when(w.end),
 		Challenges: w.challenges, Retransmissions: w.retransmissions, Invites: w.invites, Attempts: w.attempts,
-		CauseQ850: w.q850, CauseSIP: w.sip, Session: d.callID, Flags: append([]string{}, w.flags...)}
+		CauseQ850: w.q850, CauseSIP: w.sip, Session: d.callID, Flags: append([]string{}, w.flags...),
+	}
 	slices.Sort(c.Flags)
 	if d.a.old {
 		c.FromTag = ""

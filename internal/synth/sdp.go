@@ -35,8 +35,10 @@ func (p *party) sdp(codecs ...codec) *sdp {
 		at = p.told
 	}
 	p.version++
-	return &sdp{user: "-", session: p.session, version: p.session + p.version, conn: at.Addr(),
-		media: []mediaLine{{kind: "audio", port: at.Port(), proto: "RTP/AVP", codecs: codecs, dir: "sendrecv"}}}
+	return &sdp{
+		user: "-", session: p.session, version: p.session + p.version, conn: at.Addr(),
+		media: []mediaLine{{kind: "audio", port: at.Port(), proto: "RTP/AVP", codecs: codecs, dir: "sendrecv"}},
+	}
 }
 
 // direction sets the direction of the first medium.

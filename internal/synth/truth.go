@@ -299,9 +299,11 @@ func (m *streamMeter) losses() (seqs []uint16, runs int) {
 }
 
 func (r *run) truth(c Capture) Truth {
-	t := Truth{Scenario: c.Name, Seed: c.Seed, Start: r.base, Packets: r.frames, Bytes: r.bytes,
+	t := Truth{
+		Scenario: c.Name, Seed: c.Seed, Start: r.base, Packets: r.frames, Bytes: r.bytes,
 		SIPMessages: r.sip.messages, SIPRequests: r.sip.requests, SIPResponses: r.sip.responses,
-		CallIDs: uint64(len(r.sip.callIDs)), RTPPackets: r.rtp, RTCPPackets: r.rtcp}
+		CallIDs: uint64(len(r.sip.callIDs)), RTPPackets: r.rtp, RTCPPackets: r.rtcp,
+	}
 	// An empty list is [] in JSON, not null.
 	t.Calls, t.Streams = append([]CallTruth{}, r.calls...), []StreamTruth{}
 	for _, m := range r.order {
@@ -324,13 +326,15 @@ func (r *run) truth(c Capture) Truth {
 
 func (m *streamMeter) truth(r *run) StreamTruth {
 	f := m.flow
-	s := StreamTruth{Media: "audio", SSRC: m.key.ssrc, Src: m.key.src, Dst: m.key.dst,
+	s := StreamTruth{
+		Media: "audio", SSRC: m.key.ssrc, Src: m.key.src, Dst: m.key.dst,
 		SrcIP: m.key.src.Addr(), SrcPort: m.key.src.Port(), DstIP: m.key.dst.Addr(), DstPort: m.key.dst.Port(),
 		Match: f.labels.match, PayloadType: m.codec.pt, Codec: m.codec.name, ClockRate: m.codec.clock,
 		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: r.time(m.first), EndTime: r.time(m.last),
 		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(),
 		Duplicates: uint64(len(m.duplicates)), Reordered: uint64(len(m.reordered)),
-		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: append([]uint16{}, m.duplicates...), ReorderedSeqs: append([]uint16{}, m.reordered...)}
+		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: append([]uint16{}, m.duplicates...), ReorderedSeqs: append([]uint16{}, m.reordered...),
+	}
 	if f.callID != "" && f.labels.match != "none" {
 		s.CallID = new(f.callID)
 	}
