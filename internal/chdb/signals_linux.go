@@ -1,8 +1,10 @@
 package chdb
 
-import "unsafe"
+import (
+	"unsafe"
 
-import "golang.org/x/sys/unix"
+	"golang.org/x/sys/unix"
+)
 
 // sigaction is the kernel's struct, whose size is the same on amd64 and
 // arm64 when restorer is counted: what we save we only give back.
