@@ -162,9 +162,20 @@ func TestFrameLen(t *testing.T) {
 		n    int
 		want error
 	}{
-		{"", 0, ErrShort}, {"H", 0, ErrShort}, {"HEP3\x01", 0, ErrShort}, {"HEP3\x01\x02", 258, nil}, {"HEP3\x00\x06HEP3", 6, nil},
-		{"EEP3\x00\x08", 8, nil}, {"EEP1\x00\x08", 8, nil}, {"HEP3\x00\x05", 0, ErrLength}, {"HEP3\x00\x00", 0, ErrLength},
-		{"G", 0, ErrMagic}, {"HTTP/1.1 200", 0, ErrMagic}, {"HEP2\x00\x08", 0, ErrMagic}, {"\x02\x10\x02\x11", 0, ErrMagic}, {"\x1f\x8b\x08\x00", 0, ErrMagic},
+		{"", 0, ErrShort},
+		{"H", 0, ErrShort},
+		{"HEP3\x01", 0, ErrShort},
+		{"HEP3\x01\x02", 258, nil},
+		{"HEP3\x00\x06HEP3", 6, nil},
+		{"EEP3\x00\x08", 8, nil},
+		{"EEP1\x00\x08", 8, nil},
+		{"HEP3\x00\x05", 0, ErrLength},
+		{"HEP3\x00\x00", 0, ErrLength},
+		{"G", 0, ErrMagic},
+		{"HTTP/1.1 200", 0, ErrMagic},
+		{"HEP2\x00\x08", 0, ErrMagic},
+		{"\x02\x10\x02\x11", 0, ErrMagic},
+		{"\x1f\x8b\x08\x00", 0, ErrMagic},
 	} {
 		if n, err := FrameLen([]byte(v.b)); n != v.n || err != v.want {
 			t.Errorf("FrameLen(%q) = %d, %v; want %d, %v", v.b, n, err, v.n, v.want)
