@@ -19,8 +19,9 @@ func (s Status) String() string {
 		return "derived"
 	case Assumed:
 		return "assumed"
+	default:
+		return "verify"
 	}
-	return "verify"
 }
 
 // Scale is the scale that an R is on. R of different scales do not compare.
@@ -38,8 +39,9 @@ func (s Scale) String() string {
 		return "WB"
 	case FB:
 		return "FB"
+	default:
+		return "NB"
 	}
-	return "NB"
 }
 
 // Model is the recommendation that the scale belongs to.
@@ -49,8 +51,9 @@ func (s Scale) Model() string {
 		return "G.107.1"
 	case FB:
 		return "G.107.2"
+	default:
+		return "G.107"
 	}
-	return "G.107"
 }
 
 // Codec is what the E-model knows of a codec in one of its modes.
