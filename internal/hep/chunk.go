@@ -119,4 +119,4 @@ type Extra struct {
 
 // Has tells whether the frame carried the generic chunk of type t. Types of
 // 64 and more are never kept.
-func (e *Extra) Has(t uint16) bool { return t < 64 && e.present>>t&1 != 0 }
+func (x *Extra) Has(t uint16) bool { return t < 64 && x.present>>t&1 != 0 }

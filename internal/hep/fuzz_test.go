@@ -1,6 +1,7 @@
 package hep
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("FrameLen = %d", n)
 		}
 		if err != nil {
-			e, ok := err.(Error)
+			e, ok := errors.AsType[Error](err)
 			if !ok || e.String() == "unknown" {
 				t.Fatalf("error outside the closed set: %v", err)
 			}
@@ -38,7 +39,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("address not unmapped: %v, %v", p.Src, p.Dst)
 		}
 		frame, err := Append(nil, &p, &o)
-		if err == ErrTooLarge {
+		if errors.Is(err, ErrTooLarge) {
 			return // what was inflated may not fit
 		}
 		if err != nil {

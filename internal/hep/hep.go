@@ -75,8 +75,9 @@ func (e Error) String() string {
 		return "bad_compression"
 	case ErrTooLarge:
 		return "too_large"
+	default:
+		return "unknown"
 	}
-	return "unknown"
 }
 
 func (e Error) Error() string {
@@ -95,8 +96,9 @@ func (e Error) Error() string {
 		return "hep: compressed bytes are neither zlib, gzip nor deflate"
 	case ErrTooLarge:
 		return "hep: payload is larger than allowed"
+	default:
+		return "hep: unknown error"
 	}
-	return "hep: unknown error"
 }
 
 // FrameLen tells the length of the HEP3 frame at the start of b, header

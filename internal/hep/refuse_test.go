@@ -177,7 +177,7 @@ func TestFrameLen(t *testing.T) {
 		{"\x02\x10\x02\x11", 0, ErrMagic},
 		{"\x1f\x8b\x08\x00", 0, ErrMagic},
 	} {
-		if n, err := FrameLen([]byte(v.b)); n != v.n || err != v.want {
+		if n, err := FrameLen([]byte(v.b)); n != v.n || !errors.Is(err, v.want) {
 			t.Errorf("FrameLen(%q) = %d, %v; want %d, %v", v.b, n, err, v.n, v.want)
 		}
 	}
