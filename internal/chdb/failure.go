@@ -48,5 +48,8 @@ func (s *Server) startError(exit error) error {
 	case tail == "":
 		return fmt.Errorf("start embedded ClickHouse: the child ended before it was ready and said nothing; its log is %s", filepath.Join(s.home, "server.log"))
 	}
-	return fmt.Errorf("start embedded ClickHouse: the child ended before it was ready (%v): %s", exit, tail)
+	if exit == nil {
+		return fmt.Errorf("start embedded ClickHouse: the child ended before it was ready: %s", tail)
+	}
+	return fmt.Errorf("start embedded ClickHouse: the child ended before it was ready (%w): %s", exit, tail)
 }

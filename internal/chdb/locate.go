@@ -27,8 +27,8 @@ func Locate() (string, error) {
 	}
 	var tried []string
 	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
+		if target, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = target
 		}
 		tried = append(tried, filepath.Join(filepath.Dir(exe), libraryName))
 	}
