@@ -32,7 +32,6 @@ const (
 	videoPart          // each frame is several packets with one timestamp
 	eventPart          // one RFC 4733 event
 	noisePart          // one comfort noise packet, then silence (RFC 3389)
-	mutePart           // nothing is sent, time goes on
 )
 
 // part is a stretch of a flow.
@@ -42,7 +41,7 @@ type part struct {
 	packets  int
 	perFrame int // video: packets of a frame
 	digit    uint8
-	silence  time.Duration // noise and mute
+	silence  time.Duration // noise
 }
 
 // rtpPacket is one copy of a packet on its way to the tap.
@@ -119,25 +118,25 @@ func (p *part) count() int {
 	switch p.kind {
 	case noisePart:
 		return 1
-	case mutePart:
-		return 0
 	case eventPart:
 		return p.packets + 2 // the last one goes out three times (RFC 4733 2.5.1.4)
 	case videoPart:
 		return p.packets * p.perFrame
+	default:
+		return p.packets
 	}
-	return p.packets
 }
 
 // length is the time that the part takes.
 func (p *part) length() micros {
 	switch p.kind {
-	case noisePart, mutePart:
+	case noisePart:
 		return inMicros(p.silence)
 	case eventPart:
 		return micros(p.packets+2) * inMicros(p.codec.ptime)
+	default:
+		return micros(p.packets) * inMicros(p.codec.ptime)
 	}
-	return micros(p.packets) * inMicros(p.codec.ptime)
 }
 
 func (f *flow) peek() (micros, bool) {
@@ -170,12 +169,14 @@ func (f *flow) take(_ *run, e *emission) bool {
 func (f *flow) send() {
 	p := &f.parts[f.at]
 	if f.index >= p.count() {
-		f.now += f.leftover(p)
-		if p.kind == mutePart || p.kind == noisePart {
+		switch p.kind {
+		case noisePart: // its time passes when it is over
+			f.now += p.length()
 			f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			f.talkspurt = true
-		} else if p.kind == eventPart {
+		case eventPart:
 			f.ts += uint32(p.packets+2) * p.codec.step()
+		case audioPart, videoPart: // its time passed with each packet
 		}
 		f.at, f.index = f.at+1, 0
 		return
@@ -199,6 +200,7 @@ func (f *flow) send() {
 	case eventPart:
 		out.marker = f.index == 0
 		f.now += inMicros(p.codec.ptime)
+	case noisePart:
 	}
 	f.index++
 	f.meter.sent++
@@ -207,14 +209,6 @@ func (f *flow) send() {
 		out.at += micros(f.rng.Int64N(int64(f.wander)))
 	}
 	f.impair(out)
-}
-
-// leftover is the time of a part in which nothing is sent.
-func (f *flow) leftover(p *part) micros {
-	if p.kind == mutePart || p.kind == noisePart {
-		return p.length()
-	}
-	return 0
 }
 
 // arrive queues a packet for the tap, by arrival.
@@ -236,6 +230,7 @@ func (f *flow) payloadSize(p *rtpPacket) int {
 		n = 4
 	case videoPart:
 		n -= p.index * 37 % 200 // frames differ in length
+	case audioPart, noisePart:
 	}
 	if f.sender.srtp {
 		n += 10

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -133,7 +134,7 @@ func TestFragments(t *testing.T) {
 	var r reader
 	for f := range scenario(t, "bundle-turn", 1).Frames() {
 		d, err := r.read(f)
-		if err == errFragment {
+		if errors.Is(err, errFragment) {
 			fragments++
 		} else if err != nil {
 			t.Fatal(err)

@@ -49,18 +49,6 @@ func to(uri string) mod {
 	return func(m *msg) { m.start = m.method + " " + uri + " SIP/2.0" }
 }
 
-func without(name string) mod {
-	return func(m *msg) {
-		kept := m.head[:0]
-		for _, f := range m.head {
-			if f.name != name {
-				kept = append(kept, f)
-			}
-		}
-		m.head = kept
-	}
-}
-
 // replaced sets a header in its place.
 func replaced(name, value string) mod { return func(m *msg) { m.set(name, value) } }
 

@@ -99,7 +99,7 @@ func checkSIP(t *testing.T, name string, all []datagram, truth Truth) {
 		}
 		head, body, _ := strings.Cut(string(rest), "\r\n\r\n")
 		var id, length string
-		for _, h := range strings.Split(head, "\r\n") {
+		for h := range strings.SplitSeq(head, "\r\n") {
 			key, value, _ := strings.Cut(h, ": ")
 			switch key {
 			case "Call-ID", "i":

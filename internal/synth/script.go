@@ -208,8 +208,6 @@ func audio(c codec, d time.Duration) part {
 	return part{kind: audioPart, codec: c, packets: int(d / c.ptime)}
 }
 
-func mute(d time.Duration) part { return part{kind: mutePart, silence: d} }
-
 // noise is one comfort noise packet and then silence.
 func noise(d time.Duration) part { return part{kind: noisePart, codec: comfortNoise, silence: d} }
 

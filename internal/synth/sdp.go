@@ -3,6 +3,7 @@ package synth
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -72,11 +73,14 @@ func (s *sdp) String() string {
 		line("a=%s", a)
 	}
 	for _, m := range s.media {
-		formats := m.format
-		for _, c := range m.codecs {
-			formats += fmt.Sprintf(" %d", c.pt)
+		formats := []string{m.format}
+		if m.format == "" {
+			formats = nil
+			for _, c := range m.codecs {
+				formats = append(formats, strconv.Itoa(int(c.pt)))
+			}
 		}
-		line("m=%s %d %s %s", m.kind, m.port, m.proto, strings.TrimPrefix(formats, " "))
+		line("m=%s %d %s %s", m.kind, m.port, m.proto, strings.Join(formats, " "))
 		if m.conn.IsValid() {
 			line("c=%s", address(m.conn))
 		}

@@ -256,6 +256,7 @@ func (m *streamMeter) arrived(e *emission) {
 	case noisePart:
 		m.noise++
 		return
+	case audioPart, videoPart:
 	}
 	if m.codec.name == "" {
 		m.codec = p.part.codec

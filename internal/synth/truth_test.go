@@ -21,12 +21,11 @@ type recount struct {
 func recounted(t *testing.T, all []datagram, truth Truth) map[streamKey]recount {
 	type state struct {
 		recount
-		seen            map[int64]bool
-		low, high       int64
-		j, previous     float64
-		previousTS      uint32
-		n               int
-		rtpSeen, hasRTP bool
+		seen        map[int64]bool
+		low, high   int64
+		j, previous float64
+		previousTS  uint32
+		n           int
 	}
 	skip := map[streamKey]map[uint8]bool{}
 	rate := map[streamKey]float64{}
@@ -102,8 +101,8 @@ func checkStreams(t *testing.T, all []datagram, truth Truth) {
 		if s.JitterMeanMs != nil {
 			want.JitterMean, want.JitterMax = *s.JitterMeanMs, *s.JitterMaxMs
 		}
-		close := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 })
-		if diff := cmp.Diff(want, got[streamKey{s.Src, s.Dst, s.SSRC}], close); diff != "" {
+		nearly := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 })
+		if diff := cmp.Diff(want, got[streamKey{s.Src, s.Dst, s.SSRC}], nearly); diff != "" {
 			t.Errorf("%v to %v, SSRC %08x: truth and wire differ:\n%s", s.Src, s.Dst, s.SSRC, diff)
 		}
 		if uint64(len(s.LostSeqs)) != s.Lost || s.Lost+s.Packets-s.Duplicates != s.Expected || s.Expected > s.Sent {
