@@ -18,7 +18,7 @@ import (
 // give the same blocks and tokens, today and after a crash. A release that
 // changes the numbers must be started on a drained bus.
 const (
-	blockRows  = 32768
+	blockRows  = 16384
 	blockBytes = 16 << 20 // looked at every 64 rows
 )
 
@@ -96,7 +96,7 @@ func (t *table) blockOf(day int64) *block {
 func (t *table) newBlock() *block {
 	b := &block{table: t, columns: make([]column, len(t.layouts))}
 	for i := range t.layouts {
-		b.columns[i].layout = &t.layouts[i]
+		b.columns[i].layout = t.layouts[i]
 		b.columns[i].rows = &b.rows
 		b.input = append(b.input, proto.InputColumn{Name: t.layouts[i].name, Data: &b.columns[i]})
 	}

@@ -33,11 +33,11 @@ const (
 
 // layout is one field of a row type and the column that it becomes.
 type layout struct {
-	name     string
-	typ      proto.ColumnType
+	offset   uintptr // of the field in the row
 	kind     kind
 	nullable bool
-	offset   uintptr // of the field in the row
+	name     string
+	typ      proto.ColumnType
 }
 
 // layoutOf works out the columns of a row type. It panics on a field type
@@ -114,9 +114,9 @@ func kindOf(t reflect.Type) (kind, proto.ColumnType) {
 // native format, so that sending it is one write. LowCardinality columns are
 // sent as the plain strings that they hold: the server builds the dictionary.
 type column struct {
-	*layout
-	nulls   []byte // one byte a row, 1 is NULL; Nullable only
+	layout
 	data    []byte // values; of a map its keys
+	nulls   []byte // one byte a row, 1 is NULL; Nullable only
 	values  []byte // of a map its values
 	offsets []byte // Array and Map: cumulative element counts, UInt64
 	count   uint64 // elements so far
@@ -253,20 +253,20 @@ func appendString(b []byte, s string) []byte {
 }
 
 // latest is the end of what toDate, by which tables are partitioned, can
-// tell apart: 2149-06-06.
-var latest = time.Date(2149, 6, 6, 0, 0, 0, 0, time.UTC).UnixMicro()
+// tell apart: 2149-06-06, which is 65,535 days after 1970.
+const latest = 65_535 * microsPerDay
 
 // micros is a time in microseconds, held within what the columns can hold: a
 // forged clock must not put rows where nobody finds them.
 func micros(t time.Time) int64 {
-	// UnixMicro is undefined outside of its range, so seconds are looked at first.
-	switch s := t.Unix(); {
-	case s < 0:
-		return 0
-	case s >= latest/1_000_000:
+	s := t.Unix()
+	if uint64(s) >= uint64(latest/1_000_000) { // also before 1970
+		if s < 0 {
+			return 0
+		}
 		return latest
 	}
-	return min(t.UnixMicro(), latest)
+	return s*1_000_000 + int64(t.Nanosecond())/1000
 }
 
 var _ proto.ColInput = (*column)(nil)

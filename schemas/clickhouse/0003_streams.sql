@@ -84,5 +84,9 @@ CREATE TABLE IF NOT EXISTS streams{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (first_seen, ssrc, node)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
+SETTINGS
+    non_replicated_deduplication_window = 10000, -- inserts remembered, so that a retry writes nothing twice
+    ttl_only_drop_parts = 1, -- old rows go with their whole part, which costs nothing
+    materialize_ttl_recalculate_only = 1, -- a new retention rewrites no rows
+    min_bytes_for_wide_part = 67108864 -- inserts make few files: with a file a column they cost ten times as much
 COMMENT 'one row an RTP stream at one capture point';

@@ -38,5 +38,9 @@ CREATE TABLE IF NOT EXISTS intervals{{.OnCluster}}
 ENGINE = {{.Engine}}
 PARTITION BY toDate(first_seen)
 ORDER BY (toStartOfHour(first_seen), node, src_ip, src_port, dst_ip, dst_port, ssrc, first_seen)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
+SETTINGS
+    non_replicated_deduplication_window = 10000, -- inserts remembered, so that a retry writes nothing twice
+    ttl_only_drop_parts = 1, -- old rows go with their whole part, which costs nothing
+    materialize_ttl_recalculate_only = 1, -- a new retention rewrites no rows
+    min_bytes_for_wide_part = 67108864 -- inserts make few files: with a file a column they cost ten times as much
 COMMENT 'one row a stream and interval of 5 s';
