@@ -303,6 +303,13 @@ func (d *dialog) trying(inv *msg) *msg {
 	return m
 }
 
+// ring is the 100 of an INVITE and, 200 ms later, its 180, which it returns.
+func (d *dialog) ring(inv *msg) *msg {
+	d.trying(inv)
+	d.s.wait(200 * time.Millisecond)
+	return d.reply(inv, 180)
+}
+
 // setup is how a call came about.
 type setup struct{ invite, ringing, ok, ack *msg }
 

@@ -12,9 +12,7 @@ import (
 func lostAck(s *script) {
 	d := s.call(s.alice, s.bob)
 	inv := d.invite()
-	d.trying(inv)
-	s.wait(200 * time.Millisecond)
-	ringing := d.reply(inv, 180)
+	ringing := d.ring(inv)
 	s.wait(time.Second)
 	ok := d.reply(inv, 200, withSDP(s.bob.sdp(d.codecs...)))
 	d.speak(4 * time.Second)

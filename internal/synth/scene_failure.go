@@ -69,9 +69,7 @@ func tryingOnly(s *script) {
 func cancelled(s *script) {
 	d := s.call(s.alice, s.bob)
 	inv := d.invite()
-	d.trying(inv)
-	s.wait(200 * time.Millisecond)
-	ringing := d.reply(inv, 180)
+	ringing := d.ring(inv)
 	s.wait(4 * time.Second)
 	cancel := d.cancel(inv)
 	d.reply(cancel, 200)
@@ -85,9 +83,7 @@ func cancelled(s *script) {
 func cancelRace(s *script) {
 	d := s.call(s.alice, s.bob)
 	inv := d.invite()
-	d.trying(inv)
-	s.wait(200 * time.Millisecond)
-	ringing := d.reply(inv, 180)
+	ringing := d.ring(inv)
 	s.wait(3 * time.Second)
 	cancel := d.cancel(inv)
 	ok := d.reply(inv, 200, withSDP(s.bob.sdp(d.codecs...)))
@@ -103,9 +99,7 @@ func cancelRace(s *script) {
 func cancelUnfinished(s *script) {
 	d := s.call(s.alice, s.bob)
 	inv := d.invite()
-	d.trying(inv)
-	s.wait(200 * time.Millisecond)
-	ringing := d.reply(inv, 180)
+	ringing := d.ring(inv)
 	s.wait(3 * time.Second)
 	cancel := d.cancel(inv)
 	d.reply(cancel, 200)

@@ -89,9 +89,7 @@ func sessionTimer(s *script) {
 		small := d.reply(first, 422, with("Min-SE", "90"), s.otherTag())
 		d.ack(first, small)
 		inv := d.retry(with("Session-Expires", "90;refresher=uac"), with("Min-SE", "90"))
-		d.trying(inv)
-		s.wait(200 * time.Millisecond)
-		ringing := d.reply(inv, 180)
+		ringing := d.ring(inv)
 		s.wait(time.Second)
 		timer := []mod{with("Require", "timer"), with("Session-Expires", "90;refresher=uac")}
 		ok := d.reply(inv, 200, append(timer, withSDP(d.b.sdp(d.codecs...)))...)
@@ -169,9 +167,7 @@ func video(s *script) {
 		return x
 	}
 	inv := d.request(s.alice, "INVITE", withSDP(both(s.alice)))
-	d.trying(inv)
-	s.wait(200 * time.Millisecond)
-	ringing := d.reply(inv, 180)
+	ringing := d.ring(inv)
 	s.wait(time.Second)
 	ok := d.reply(inv, 200, withSDP(both(s.bob)))
 	d.ack(inv, ok)
