@@ -149,26 +149,14 @@ func appendAddresses(dst []byte, src, to netip.AddrPort) []byte {
 	if !s.IsValid() && !t.IsValid() {
 		return dst
 	}
-	if !s.Is6() && !t.Is6() {
-		dst = append8(dst, VendorGeneric, chunkFamily, familyIPv4)
-		if s.IsValid() {
-			a := s.As4()
-			dst = append(appendHeader(dst, VendorGeneric, chunkSrc4, len(a)), a[:]...)
-		}
-		if t.IsValid() {
-			a := t.As4()
-			dst = append(appendHeader(dst, VendorGeneric, chunkDst4, len(a)), a[:]...)
-		}
-	} else {
+	if s.Is6() || t.Is6() {
 		dst = append8(dst, VendorGeneric, chunkFamily, familyIPv6)
-		if s.IsValid() {
-			a := s.As16()
-			dst = append(appendHeader(dst, VendorGeneric, chunkSrc6, len(a)), a[:]...)
-		}
-		if t.IsValid() {
-			a := t.As16()
-			dst = append(appendHeader(dst, VendorGeneric, chunkDst6, len(a)), a[:]...)
-		}
+		dst = append6(dst, chunkSrc6, s)
+		dst = append6(dst, chunkDst6, t)
+	} else {
+		dst = append8(dst, VendorGeneric, chunkFamily, familyIPv4)
+		dst = append4(dst, chunkSrc4, s)
+		dst = append4(dst, chunkDst4, t)
 	}
 	if s.IsValid() {
 		dst = append16(dst, VendorGeneric, chunkSrcPort, src.Port())
@@ -177,6 +165,25 @@ func appendAddresses(dst []byte, src, to netip.AddrPort) []byte {
 		dst = append16(dst, VendorGeneric, chunkDstPort, to.Port())
 	}
 	return dst
+}
+
+// append4 writes the chunk of an IPv4 address, or nothing where a is invalid.
+func append4(dst []byte, typ uint16, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return dst
+	}
+	b := a.As4()
+	return append(appendHeader(dst, VendorGeneric, typ, len(b)), b[:]...)
+}
+
+// append6 writes the chunk of an IPv6 address, or of an IPv4 address mapped
+// into one; nothing where a is invalid.
+func append6(dst []byte, typ uint16, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return dst
+	}
+	b := a.As16()
+	return append(appendHeader(dst, VendorGeneric, typ, len(b)), b[:]...)
 }
 
 func appendTime(dst []byte, t time.Time) []byte {
