@@ -20,7 +20,7 @@ import (
 // largest has 7.5 MB; its rows are kept twice here.
 const (
 	corpusTime   = 60 * time.Second
-	corpusMemory = 256 << 20
+	corpusMemory = 128 << 20
 )
 
 // TestCorpusTShark reads every capture and compares what was found with what
