@@ -34,10 +34,13 @@ type Rows struct {
 	columns []Column
 	cells   []any // pointers of the columns' types, used for each row again
 	values  []any
+	digits  []int // of the columns' times
 	err     error
+	explain func(error) error
 	close   func()
-	store   *Store
 }
+
+var errLate = errors.New("the query takes too long")
 
 // Query runs one statement. Values are bound by ? in order, never by
 // {name:Type}, which fails on a newline. A statement without result (CREATE,
@@ -55,11 +58,20 @@ func (s *Store) Query(ctx context.Context, sql string, opt QueryOptions, args ..
 	if !opt.Write {
 		settings["readonly"] = 2
 	}
-	// The server ends a query that takes too long; the context ends one whose
-	// server does not.
-	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Second)
+	// The server ends a query that takes too long; this ends one whose server
+	// does not. It is no deadline of the context, from which the client would
+	// make a max_execution_time of its own.
+	ctx, end := context.WithCancelCause(ctx)
+	late := time.AfterFunc(limit+5*time.Second, func() { end(errLate) })
+	cancel := func() { late.Stop(); end(nil) }
 	rows, err := s.conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), sql, args...)
-	r := &Rows{close: cancel, store: s}
+	explain := func(err error) error {
+		if errors.Is(context.Cause(ctx), errLate) {
+			return fmt.Errorf("query: it gave no result within %v and was ended", limit)
+		}
+		return s.explainQuery(err, opt)
+	}
+	r := &Rows{close: cancel, explain: explain}
 	switch {
 	case err == nil:
 		r.rows = rows
@@ -68,11 +80,12 @@ func (s *Store) Query(ctx context.Context, sql string, opt QueryOptions, args ..
 		// connection that breaks gives it wrapped.
 		return r, nil
 	default:
-		cancel()
-		return nil, s.explainQuery(err, opt)
+		defer cancel()
+		return nil, explain(err)
 	}
 	for _, t := range rows.ColumnTypes() {
 		r.columns = append(r.columns, Column{Name: t.Name(), Type: t.DatabaseTypeName()})
+		r.digits = append(r.digits, digitsOf(t.DatabaseTypeName()))
 		r.cells = append(r.cells, reflect.New(t.ScanType()).Interface())
 	}
 	r.values = make([]any, len(r.cells))
@@ -105,12 +118,16 @@ func (r *Rows) Next() bool {
 	return true
 }
 
-// Values are the cells of the row that Next read, in Go types: nil for NULL,
-// numbers, string, bool, time.Time, netip.Addr, []any, map[string]any ...
-// They are valid until the next call of Next.
-func (r *Rows) Values() []any {
+// Scan copies the cells of the row that Next read, as clickhouse-go does.
+func (r *Rows) Scan(into ...any) error {
+	return r.rows.Scan(into...)
+}
+
+// shown are the cells of the row that Next read as the writers show them: nil
+// for NULL, else see plain. They are valid until the next call of Next.
+func (r *Rows) shown() []any {
 	for i, c := range r.cells {
-		r.values[i] = plain(reflect.ValueOf(c).Elem())
+		r.values[i] = plain(reflect.ValueOf(c).Elem(), r.digits[i])
 	}
 	return r.values
 }
@@ -124,7 +141,7 @@ func (r *Rows) Err() error {
 	if err == nil {
 		return nil
 	}
-	return r.store.explainQuery(err, QueryOptions{Write: true})
+	return r.explain(err)
 }
 
 // Close ends the query.

@@ -69,7 +69,7 @@ func WriteTable(w io.Writer, rows *Rows) (n int, err error) {
 	}
 	for rows.Next() {
 		cells := make([]string, len(columns))
-		for i, v := range rows.Values() {
+		for i, v := range rows.shown() {
 			cells[i] = "NULL"
 			if v != nil {
 				cells[i] = printable(text(v))
@@ -107,7 +107,7 @@ func WriteCSV(w io.Writer, rows *Rows) (n int, err error) {
 		}
 	}
 	for rows.Next() {
-		for i, v := range rows.Values() {
+		for i, v := range rows.shown() {
 			cells[i] = `\N`
 			if v != nil {
 				cells[i] = text(v)
@@ -136,7 +136,7 @@ func WriteJSONL(w io.Writer, rows *Rows) (n int, err error) {
 	var b []byte
 	for rows.Next() {
 		b = append(b[:0], '{')
-		for i, v := range rows.Values() {
+		for i, v := range rows.shown() {
 			if i > 0 {
 				b = append(b, ',')
 			}

@@ -17,9 +17,39 @@ import (
 	"github.com/shopspring/decimal"
 )
 
+// A stamp is a time as its column shows it.
+type stamp struct {
+	time.Time
+	digits int // of the second's fraction; dateOnly for a Date
+}
+
+const dateOnly = -1
+
+// digitsOf says how the times of a column are shown, by its type.
+func digitsOf(typ string) int {
+	if _, rest, ok := strings.Cut(typ, "DateTime64("); ok && rest[0] >= '0' && rest[0] <= '9' {
+		return int(rest[0] - '0')
+	}
+	if strings.Contains(typ, "Date") && !strings.Contains(typ, "DateTime") {
+		return dateOnly
+	}
+	return 0
+}
+
+func (t stamp) format(layout, end string) string {
+	if t.digits == dateOnly {
+		return t.Time.Format(time.DateOnly)
+	}
+	if t.digits > 0 {
+		layout += ".000000000"[:1+t.digits]
+	}
+	return t.Time.Format(layout + end)
+}
+
 // plain brings a scanned cell to few Go types: nil, bool, string, json.Number
-// for every number, time.Time, netip.Addr, []any and pairs.
-func plain(v reflect.Value) any {
+// for every number, stamp, netip.Addr, []any and pairs. digits is that of the
+// column's times.
+func plain(v reflect.Value, digits int) any {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
 			return nil
@@ -34,7 +64,7 @@ func plain(v reflect.Value) any {
 	}
 	switch x := v.Interface().(type) {
 	case time.Time:
-		return x
+		return stamp{x, digits}
 	case net.IP:
 		a, _ := netip.AddrFromSlice(x)
 		return a.Unmap()
@@ -44,8 +74,6 @@ func plain(v reflect.Value) any {
 		return json.Number(x.String())
 	case big.Int:
 		return json.Number(x.String())
-	case []byte:
-		return string(x)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -69,13 +97,13 @@ func plain(v reflect.Value) any {
 		}
 		all := make([]any, v.Len())
 		for i := range all {
-			all[i] = plain(v.Index(i))
+			all[i] = plain(v.Index(i), digits)
 		}
 		return all
 	case reflect.Map:
 		var all pairs
 		for _, k := range v.MapKeys() {
-			all = append(all, pair{text(plain(k)), plain(v.MapIndex(k))})
+			all = append(all, pair{text(plain(k, digits)), plain(v.MapIndex(k), digits)})
 		}
 		slices.SortFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
 		return all
@@ -146,24 +174,12 @@ func text(v any) string {
 		return string(x)
 	case bool:
 		return strconv.FormatBool(x)
-	case time.Time:
-		return x.Format(timeLayout(x))
+	case stamp:
+		return x.format(time.DateTime, "")
 	case netip.Addr:
 		return x.String()
 	}
 	return string(appendJSON(nil, v))
-}
-
-// timeLayout shows a time with the fraction that it has, in microseconds if
-// any, and a date without its midnight.
-func timeLayout(t time.Time) string {
-	switch {
-	case t.Nanosecond() == 0 && t.Unix()%86400 == 0 && t.Location() == time.UTC:
-		return "2006-01-02"
-	case t.Nanosecond() == 0:
-		return "2006-01-02 15:04:05"
-	}
-	return "2006-01-02 15:04:05.000000"
 }
 
 // appendJSON appends a value of plain as JSON. Angle brackets stay as they
@@ -176,8 +192,8 @@ func appendJSON(b []byte, v any) []byte {
 		return append(b, x...)
 	case bool:
 		return strconv.AppendBool(b, x)
-	case time.Time:
-		return append(append(append(b, '"'), x.UTC().Format("2006-01-02T15:04:05.000000Z07:00")...), '"')
+	case stamp:
+		return append(append(append(b, '"'), x.format("2006-01-02T15:04:05", "Z07:00")...), '"')
 	case netip.Addr:
 		return append(append(append(b, '"'), x.String()...), '"')
 	case []any:
