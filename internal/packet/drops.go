@@ -25,12 +25,13 @@ type Drops struct {
 	open  map[string]*Drop
 }
 
-// Add counts n drops at a time.
+// Add counts n drops at a time. With n 0 it only widens the time of drops that
+// were counted.
 func (d *Drops) Add(reason string, at time.Time, n uint64) {
-	if n == 0 {
+	o := d.open[reason]
+	if n == 0 && o == nil {
 		return
 	}
-	o := d.open[reason]
 	if o == nil {
 		if d.open == nil {
 			d.open = map[string]*Drop{}
