@@ -13,9 +13,11 @@ import (
 
 // Reasons of the collector's drops.
 const (
-	ReasonMirrored = "mirrored"  // the same bytes at the same hop within MirrorWindow
-	ReasonAuthKey  = "auth_key"  // HEP without the configured key
-	ReasonUnread   = "malformed" // HEP that does not decode
+	ReasonMirrored = "mirrored"        // the same bytes at the same hop within MirrorWindow
+	ReasonAuthKey  = "auth_key"        // HEP without the configured key
+	ReasonUnread   = "malformed"       // HEP that does not decode
+	ReasonOverflow = "socket_overflow" // datagrams that found the socket's buffer full
+	ReasonGap      = "sequence_gap"    // of stage link: an agent sent it and it never came
 )
 
 // MirrorWindow is how soon the same bytes at the same hop are a copy that a

@@ -17,6 +17,7 @@ type Reader struct {
 	decoder hep.Decoder
 	opt     *Options
 	counts  *Counts
+	links   map[uint64]*link // by boot id
 }
 
 // Counts are what all Readers of a Server did; read them at any time.
@@ -25,7 +26,15 @@ type Counts struct {
 	Clamped        atomic.Uint64
 	AuthKey        atomic.Uint64
 	Lost           atomic.Uint64 // gaps in the sequence numbers of Earshot agents
+	Overflow       atomic.Uint64 // datagrams that found the socket's buffer full
+	Connections    atomic.Uint64 // refused: MaxTCP were open
 	Errors         [32]atomic.Uint64
+}
+
+func (c *Counts) refuse(e hep.Error) {
+	if int(e) < len(c.Errors) {
+		c.Errors[e].Add(1)
+	}
 }
 
 // earliest is the first year in which a HEP emitter existed: what an emitter
@@ -40,8 +49,8 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 	r.counts.Bytes.Add(uint64(len(b)))
 	if err := r.decoder.Decode(b, p); err != nil {
 		var e hep.Error
-		if errors.As(err, &e) && int(e) < len(r.counts.Errors) {
-			r.counts.Errors[e].Add(1)
+		if errors.As(err, &e) {
+			r.counts.refuse(e)
 		}
 		return ReasonUnread, false
 	}
@@ -56,6 +65,9 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 	}
 	if p.Node == "" { // an emitter without a name is told by its address
 		p.Node = hep.NodeName(p.AgentID, from.Addr())
+	}
+	if boot := r.decoder.Extra.Boot; boot != 0 {
+		r.follow(boot, r.decoder.Extra.Sequence, p)
 	}
 	return "", true
 }

@@ -1,21 +1,19 @@
 package collector
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/earshot-voip/earshot/internal/bus"
-	"github.com/earshot-voip/earshot/internal/hep"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
@@ -51,6 +49,9 @@ type Server struct {
 
 	udp *net.UDPConn
 	tcp net.Listener
+
+	passed  atomic.Uint64 // packets, to the stage behind
+	stopped atomic.Uint64 // passed when the end came
 }
 
 // New returns a Server that publishes on out. It opens nothing.
@@ -69,7 +70,7 @@ func (s *Server) Listen() error {
 	}
 	tcp, err := net.Listen("tcp", s.opt.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for HEP on tcp %s: %w; choose another address with --hep", s.opt.Listen, err)
+		return listenError("tcp", s.opt.Listen, err)
 	}
 	// Port 0 gives both the same free port.
 	addr, err := net.ResolveUDPAddr("udp", tcp.Addr().String())
@@ -81,13 +82,33 @@ func (s *Server) Listen() error {
 	}
 	if err != nil {
 		tcp.Close()
-		return fmt.Errorf("listen for HEP on udp %s: %w; choose another address with --hep", s.opt.Listen, err)
+		return listenError("udp", s.opt.Listen, err)
 	}
 	s.tcp = tcp
-	if err := s.udp.SetReadBuffer(s.opt.ReadBuffer); err != nil {
-		s.log.Warn("the kernel refused a larger receive buffer", "asked", s.opt.ReadBuffer, "error", err)
+	switch got, err := prepareUDP(s.udp, s.opt.ReadBuffer); {
+	case err != nil:
+		s.log.Warn("the HEP socket cannot be prepared: a burst may overflow it unseen", "error", err)
+	case got < s.opt.ReadBuffer:
+		s.log.Warn("the kernel gives HEP a smaller receive buffer: a burst may overflow it", "asked", s.opt.ReadBuffer, "got", got,
+			"remedy", fmt.Sprintf("sysctl -w net.core.rmem_max=%d", s.opt.ReadBuffer))
+	default:
+		s.log.Debug("HEP receive buffer", "bytes", got)
 	}
 	return nil
+}
+
+// listenError says what to do about an address that cannot be had.
+func listenError(network, addr string, err error) error {
+	why := err
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		why = fmt.Errorf("the port is in use by another program: %w", syscall.EADDRINUSE)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		why = fmt.Errorf("this host does not have that address: %w", syscall.EADDRNOTAVAIL)
+	case errors.Is(err, syscall.EACCES):
+		why = fmt.Errorf("ports below 1024 need root or CAP_NET_BIND_SERVICE: %w", syscall.EACCES)
+	}
+	return fmt.Errorf("listen for HEP on %s %s: %w; choose another address with --hep", network, addr, why)
 }
 
 // Addr is the address of the open sockets, invalid before Listen.
@@ -98,7 +119,8 @@ func (s *Server) Addr() netip.AddrPort {
 	return s.udp.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-// Run receives until ctx ends, then passes on what is in flight.
+// Run receives until ctx ends, then passes on what is in flight and closes the
+// bus to the next stage.
 func (s *Server) Run(ctx context.Context) error {
 	readers, rctx := errgroup.WithContext(ctx)
 	if s.udp != nil {
@@ -107,10 +129,19 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	readers.Go(func() error { return s.tick(rctx) })
 	filtered := make(chan error, 1)
-	go func() { filtered <- s.filter() }()
+	go func() {
+		defer s.out.Close()
+		filtered <- s.filter()
+	}()
+	defer context.AfterFunc(ctx, func() { s.stopped.Store(s.passed.Load()) })()
 	err := readers.Wait()
 	s.in.Close()
 	return errors.Join(err, <-filtered)
+}
+
+// Drained says what was passed on after the end had come, for the log.
+func (s *Server) Drained() string {
+	return fmt.Sprintf("%d packets passed on", s.passed.Load()-s.stopped.Load())
 }
 
 // tick gives the stages behind the bus a clock while there is no traffic.
@@ -160,6 +191,7 @@ func (s *Server) filter() error {
 			if err := w.Add(ctx, p); err != nil {
 				return fmt.Errorf("pass packets on: %w", err)
 			}
+			s.passed.Add(1)
 		}
 		for _, p := range f.Drops(now, false) {
 			if err := w.Add(ctx, &p); err != nil {
@@ -189,131 +221,18 @@ func (s *Server) reader() *Reader {
 	return &Reader{opt: &s.opt, counts: &s.Counts}
 }
 
-func (s *Server) readUDP(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.udp.SetReadDeadline(time.Now()) })
-	defer stop()
-	defer s.udp.Close()
-	r, w := s.reader(), bus.NewPublisher(s.in)
-	buf := make([]byte, 1<<16)
-	var p packet.Packet
-	var flushAt time.Time // zero while nothing waits
-	for {
-		s.udp.SetReadDeadline(flushAt)
-		if ctx.Err() != nil {
-			return w.Flush(context.Background())
-		}
-		n, from, err := s.udp.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			if ctx.Err() != nil {
-				return w.Flush(context.Background())
-			}
-			if isTimeout(err) {
-				flushAt = time.Time{}
-				if err := w.Flush(ctx); err != nil && ctx.Err() == nil {
-					return err
-				}
-				continue
-			}
-			return fmt.Errorf("receive HEP on udp: %w", err)
-		}
-		s.accept(ctx, r, w, buf[:n], from, &p)
-		if flushAt.IsZero() {
-			flushAt = time.Now().Add(s.opt.FlushEvery)
-		}
-	}
-}
-
-func isTimeout(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
-}
-
-func (s *Server) accept(ctx context.Context, r *Reader, w *bus.Publisher, b []byte, from netip.AddrPort, p *packet.Packet) {
-	now := time.Now().UTC()
+// accept takes one HEP packet as it came from the network.
+func (s *Server) accept(r *Reader, w *bus.Publisher, b []byte, from netip.AddrPort, now time.Time, p *packet.Packet) {
 	if reason, ok := r.Decode(b, from, now, p); !ok {
 		*p = packet.Packet{Time: now, Kind: kindRefused, Payload: []byte(reason)}
 	}
-	if err := w.Add(ctx, p); err != nil && ctx.Err() == nil {
+	s.pass(w, p)
+}
+
+// pass gives a packet to the filter. It waits while that is busy, even when
+// the end has come: what was received is not thrown away.
+func (s *Server) pass(w *bus.Publisher, p *packet.Packet) {
+	if err := w.Add(context.Background(), p); err != nil {
 		s.log.Error("packet was not passed on", "error", err)
 	}
-}
-
-func (s *Server) acceptTCP(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.tcp.Close() })
-	defer stop()
-	var conns sync.WaitGroup
-	defer conns.Wait()
-	slots := make(chan struct{}, s.opt.MaxTCP)
-	for {
-		c, err := s.tcp.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("accept HEP on tcp: %w", err)
-		}
-		select {
-		case slots <- struct{}{}:
-		default:
-			s.log.Warn("HEP connection refused: too many", "from", c.RemoteAddr(), "limit", s.opt.MaxTCP)
-			c.Close()
-			continue
-		}
-		conns.Go(func() {
-			defer func() { <-slots }()
-			s.readTCP(ctx, c)
-		})
-	}
-}
-
-// readTCP reads frames back to back. A frame whose length makes no sense ends
-// the connection: nothing after it can be found.
-func (s *Server) readTCP(ctx context.Context, c net.Conn) {
-	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })
-	defer stop()
-	defer c.Close()
-	from, _ := netip.ParseAddrPort(c.RemoteAddr().String())
-	r, w := s.reader(), bus.NewPublisher(s.in)
-	in := bufio.NewReaderSize(c, 1<<17)
-	var p packet.Packet
-	for ctx.Err() == nil {
-		c.SetReadDeadline(time.Now().Add(s.opt.TCPIdle))
-		if ctx.Err() != nil {
-			break
-		}
-		frame, err := nextFrame(in)
-		if err != nil {
-			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
-				s.log.Warn("HEP connection closed", "from", from, "error", err)
-			}
-			break
-		}
-		s.accept(ctx, r, w, frame, from, &p)
-		if _, err := in.Discard(len(frame)); err != nil {
-			break
-		}
-		if in.Buffered() == 0 {
-			if err := w.Flush(ctx); err != nil {
-				break
-			}
-		}
-	}
-	if err := w.Flush(context.Background()); err != nil && !errors.Is(err, io.EOF) {
-		s.log.Error("packets were not passed on", "from", from, "error", err)
-	}
-}
-
-func nextFrame(in *bufio.Reader) ([]byte, error) {
-	head, err := in.Peek(6)
-	if err != nil {
-		if len(head) > 0 && errors.Is(err, io.EOF) {
-			return nil, io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	n, err := hep.FrameLen(head)
-	if err != nil {
-		return nil, fmt.Errorf("frame begins with % x: %w", head, err)
-	}
-	return in.Peek(n)
 }
