@@ -54,9 +54,8 @@ func Load(s Sources) (c Config, warnings []string, err error) {
 	return c, w, c.Validate()
 }
 
-// Set sets one key ("hep.listen") from its text.
-func (c *Config) Set(key, value string) error { return c.set(key, value, key) }
-
+// set sets one key ("hep.listen") from its text. Errors name it as the user
+// wrote it: a flag, a variable.
 func (c *Config) set(key, value, shownAs string) error {
 	leaf, ok := leaves(c)[key]
 	if !ok {
