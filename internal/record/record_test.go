@@ -2,8 +2,10 @@ package record
 
 import (
 	"encoding/json"
+	"math"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -74,4 +76,35 @@ func TestJSONValues(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}
 	}
+}
+
+// TestJSONKinds: the same row gives the same bytes, whatever order its maps
+// have, and what JSON has no number for is unknown.
+func TestJSONKinds(t *testing.T) {
+	f := func(row any, want string) {
+		t.Helper()
+		if got := string(AppendJSON(nil, row)); !strings.Contains(got, want) {
+			t.Errorf("%T has no %s: %s", row, want, got)
+		}
+	}
+	f(&Summary{SIPRequests: map[string]uint64{"INVITE": 2, "ACK": 1, "BYE": 3}}, `"sip_requests":{"ACK":1,"BYE":3,"INVITE":2}`)
+	f(&Summary{}, `"sip_requests":{}`)
+	f(&Summary{SecondsCaptured: 1e9}, `"seconds_captured":1000000000`)
+	f(&Summary{SecondsCaptured: math.Inf(1)}, `"seconds_captured":null`)
+	f(&Stream{LossPct: new(math.NaN())}, `"loss_pct":null`)
+	f(&Stream{LossPct: new(0.0)}, `"loss_pct":0`)
+	f(&Stream{RtcpLost: new(int64(-3))}, `"rtcp_lost":-3`)
+	f(&Stream{SRTP: true}, `"srtp":true`)
+	f(&Stream{LossBursts: []uint32{4, 0, 1}}, `"loss_bursts":[4,0,1]`)
+	f(&Stream{}, `"loss_bursts":[]`)
+	f(&Call{State: Busy}, `"state":"busy"`)
+}
+
+func TestWhatIsNoRow(t *testing.T) {
+	defer func() {
+		if got, want := recover(), "record: record.Call is no row"; got != want {
+			t.Errorf("Type of a value that is no row: %v, want %v", got, want)
+		}
+	}()
+	Type(Call{}) // rows are pointers
 }
