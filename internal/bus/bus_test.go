@@ -118,3 +118,39 @@ func TestAddDoesNotAllocate(t *testing.T) {
 		t.Errorf("Add allocates %v times", n)
 	}
 }
+
+func TestNextWaitsNoLongerThanItsContext(t *testing.T) {
+	m := NewMemory(2)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := m.Publish(t.Context(), NewBatch()); err != nil {
+		t.Fatal(err)
+	}
+	if m.Len() != 1 {
+		t.Errorf("a bus of one batch has %d", m.Len())
+	}
+	// What is on the bus comes before the end of ctx is looked at.
+	if _, err := m.Next(ctx); err != nil {
+		t.Errorf("taking what was there gave %v", err)
+	}
+	if _, err := m.Next(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting at an empty bus gave %v", err)
+	}
+}
+
+func TestPublisherTellsOfAClosedBus(t *testing.T) {
+	m := NewMemory(2)
+	w := NewPublisher(m)
+	if err := w.Flush(t.Context()); err != nil || m.Len() != 0 {
+		t.Errorf("flushing nothing gave %v and %d batches", err, m.Len())
+	}
+	m.Close()
+	m.Close() // a second time does nothing
+	var err error
+	for range MaxPackets + 1 {
+		err = w.Add(t.Context(), &packet.Packet{})
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("filling a batch for a closed bus gave %v", err)
+	}
+}
