@@ -77,7 +77,7 @@ type Agent struct {
 	opt      Options
 	emit     func(*packet.Packet)
 	now      time.Time
-	swept    time.Time
+	sweepAt  time.Time
 	message  sip.Message
 	sdp      sip.SDP
 	header   media.RTPHeader
@@ -87,7 +87,10 @@ type Agent struct {
 	ignores  [1 << 16 / 64]uint64
 	streams  streams
 	announce announcements
-	buf      []byte
+	reported media.Report  // the latest, used again
+	out      packet.Packet // that which carries it
+	buf      []byte        // the payload made last
+	call     []byte        // the Call-ID that goes with it
 	drops    packet.Drops
 	Counters Counters
 }
@@ -114,9 +117,9 @@ func has(set *[1 << 16 / 64]uint64, p *packet.Packet) bool {
 
 // Observe takes one decoded packet.
 func (a *Agent) Observe(p *packet.Packet) {
-	if p.Time.Sub(a.now) > 0 {
+	if p.Time.After(a.now) {
 		a.now = p.Time
-		if a.now.Sub(a.swept) >= time.Second {
+		if !a.now.Before(a.sweepAt) {
 			a.sweep()
 		}
 	}
@@ -189,7 +192,8 @@ func (a *Agent) observeRTCP(p *packet.Packet) {
 	a.Counters.RTCP++
 	p.Kind = packet.KindRTCP
 	if call := a.announce.rtcpCall(p.Src, p.Dst); call != "" {
-		p.CorrelationID = []byte(call)
+		a.call = append(a.call[:0], call...)
+		p.CorrelationID = a.call
 	}
 	a.buf = media.AppendRTCPJSON(a.buf[:0], &a.rtcp)
 	p.Payload = a.buf
@@ -248,13 +252,13 @@ func (a *Agent) Advance(now time.Time) {
 	if now.After(a.now) {
 		a.now = now
 	}
-	if a.now.Sub(a.swept) >= time.Second {
+	if !a.now.Before(a.sweepAt) {
 		a.sweep()
 	}
 }
 
 func (a *Agent) sweep() {
-	a.swept = a.now
+	a.sweepAt = a.now.Add(time.Second)
 	a.sweepStreams()
 	a.announce.sweep(a.now)
 	a.tell()

@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"math/bits"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -10,15 +8,16 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
-// stream is one RTP stream at this capture point.
+// stream is one RTP stream at this capture point. What every packet needs
+// stands first.
 type stream struct {
-	meter    media.Meter
 	src, dst netip.AddrPort
 	node     string
-	agentID  uint32
-	next     *stream // in the chain of one hash
-	hash     uint64
 	version  uint32 // of the announcements at the last look
+	checked  uint32 // of the announcements when those of its addresses were last known to be the same
+	meter    media.Meter
+	agentID  uint32
+	hash     uint64
 	// What SDP announced of its two addresses, nil where nothing, and the
 	// versions that were looked at.
 	from, to               *announcement
@@ -31,61 +30,31 @@ type stream struct {
 // streams is the table of RTP streams. Its order is that of appearance, so
 // that the same capture gives the same reports in the same order.
 type streams struct {
-	byHash map[uint64]*stream
-	order  []*stream
-	seed   [2]uint64
-	pairs  map[uint64]uint32 // latest SSRC of an address pair
+	table streamTable
+	order []*stream
+	pairs map[uint64]uint32 // latest SSRC of an address pair, by its hash
 }
 
 func (t *streams) init() {
-	t.byHash = map[uint64]*stream{}
+	t.table = newStreamTable()
 	t.pairs = map[uint64]uint32{}
-	t.seed = [2]uint64{rand.Uint64() | 1, rand.Uint64() | 1}
-}
-
-// hash mixes the addresses with a secret seed: whoever sends the packets must
-// not be able to put them all into one chain.
-func (t *streams) hashPair(src, dst netip.AddrPort) uint64 {
-	var h uint64
-	if src.Addr().Is4() {
-		s, d := src.Addr().As4(), dst.Addr().As4()
-		h = t.mix(uint64(s[0])<<24|uint64(s[1])<<16|uint64(s[2])<<8|uint64(s[3])|
-			uint64(d[0])<<56|uint64(d[1])<<48|uint64(d[2])<<40|uint64(d[3])<<32, 0)
-	} else {
-		s, d := src.Addr().As16(), dst.Addr().As16()
-		for i := 0; i < 16; i += 8 {
-			h = t.mix(word(s[i:]), h)
-			h = t.mix(word(d[i:]), h)
-		}
-	}
-	return t.mix(uint64(src.Port())<<16|uint64(dst.Port()), h)
-}
-
-func word(b []byte) uint64 {
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-}
-
-func (t *streams) mix(v, h uint64) uint64 {
-	hi, lo := bits.Mul64(v^t.seed[0]^h, h^t.seed[1])
-	return hi ^ lo
 }
 
 func (a *Agent) observeRTP(p *packet.Packet) {
-	t := &a.streams
+	t := &a.streams.table
 	pair := t.hashPair(p.Src, p.Dst)
 	h := t.mix(uint64(a.header.SSRC), pair)
-	s := t.byHash[h]
-	for s != nil && !s.is(p, a.header.SSRC) {
-		s = s.next
-	}
+	s := t.find(h, p, a.header.SSRC)
 	if s == nil {
 		if s = a.newStream(p, h, pair); s == nil {
 			return
 		}
 	}
-	if s.stale(a.announce.version) {
-		a.look(s)
+	if s.checked != a.announce.version {
+		s.checked = a.announce.version
+		if s.stale(s.checked) {
+			a.look(s)
+		}
 	}
 	a.Counters.RTP++
 	if s.meter.Due(p.Time.UnixNano()) {
@@ -115,9 +84,9 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 		clear(t.pairs)
 	}
 	t.pairs[pair] = a.header.SSRC
-	s := &stream{src: p.Src, dst: p.Dst, node: p.Node, agentID: p.AgentID, hash: hash, next: t.byHash[hash], version: a.announce.version - 1}
+	s := &stream{src: p.Src, dst: p.Dst, node: p.Node, agentID: p.AgentID, hash: hash, version: a.announce.version - 1, checked: a.announce.version - 1}
 	s.meter.Reset(a.header.SSRC, takeover && before != a.header.SSRC)
-	t.byHash[hash] = s
+	t.table.add(s)
 	t.order = append(t.order, s)
 	return s
 }
@@ -183,15 +152,14 @@ func (a *Agent) report(s *stream, now time.Time) {
 	if !a.reportable(s) {
 		return // its intervals join until it is
 	}
-	var r media.Report
-	for s.meter.Report(now.UnixNano(), &r) {
+	for s.meter.Report(now.UnixNano(), &a.reported) {
 		// A report has the time at which it was due, not that of the packet
 		// that showed it: after a long silence that may be much later.
-		at := r.Start.Add(2 * media.Interval)
+		at := a.reported.Start.Add(2 * media.Interval)
 		if at.After(now) {
 			at = now
 		}
-		a.send(s, &r, at)
+		a.send(s, &a.reported, at)
 	}
 }
 
@@ -208,14 +176,15 @@ func (a *Agent) send(s *stream, r *media.Report, now time.Time) {
 		a.Counters.StreamsReported++
 	}
 	a.buf = r.AppendJSON(a.buf[:0])
-	p := packet.Packet{
+	a.out = packet.Packet{
 		Time: now, Src: s.src, Dst: s.dst, Transport: packet.UDP, Kind: packet.KindReport,
 		Node: s.node, Domain: a.opt.Domain, AgentID: s.agentID, Payload: a.buf,
 	}
 	if s.callID != "" {
-		p.CorrelationID = []byte(s.callID)
+		a.call = append(a.call[:0], s.callID...)
+		a.out.CorrelationID = a.call
 	}
-	a.emit(&p)
+	a.emit(&a.out)
 }
 
 // finish gives all reports that a stream still owes.
@@ -229,9 +198,8 @@ func (a *Agent) finish(s *stream) {
 	if at.After(a.now) {
 		at = a.now
 	}
-	var r media.Report
-	for s.meter.Final(&r) {
-		a.send(s, &r, at)
+	for s.meter.Final(&a.reported) {
+		a.send(s, &a.reported, at)
 	}
 }
 
@@ -249,7 +217,7 @@ func (a *Agent) sweepStreams() {
 		}
 		if a.now.Sub(s.meter.Last()) > idle {
 			a.finish(s)
-			t.remove(s)
+			t.table.remove(s)
 			continue
 		}
 		if s.meter.Due(now) {
@@ -261,24 +229,6 @@ func (a *Agent) sweepStreams() {
 	t.order = kept
 }
 
-func (t *streams) remove(s *stream) {
-	first := t.byHash[s.hash]
-	if first == s {
-		if s.next == nil {
-			delete(t.byHash, s.hash)
-		} else {
-			t.byHash[s.hash] = s.next
-		}
-		return
-	}
-	for o := first; o != nil; o = o.next {
-		if o.next == s {
-			o.next = s.next
-			return
-		}
-	}
-}
-
 func (a *Agent) closeStreams() {
 	for _, s := range a.streams.order {
 		if s.version != a.announce.version {
@@ -287,5 +237,5 @@ func (a *Agent) closeStreams() {
 		a.finish(s)
 	}
 	a.streams.order = nil
-	clear(a.streams.byHash)
+	a.streams.table = newStreamTable()
 }
