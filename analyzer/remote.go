@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
@@ -54,6 +55,7 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	}
 	for i := range r.Blocks {
 		b := &r.Blocks[i]
+		a.hear(call, reportKey{p.Domain, b.SSRC, a.mediaHost(p.Domain, p.Src)})
 		for _, m := range [...]*remote{a.remote(p, b.SSRC), a.remoteOf(reportKey{domain: p.Domain, ssrc: b.SSRC})} {
 			if m == nil {
 				continue
@@ -106,18 +108,35 @@ func (a *Analyzer) remoteOf(k reportKey) *remote {
 	return m
 }
 
+// hear puts a report on the list of its call, so that it is found where no
+// stream leads to it.
+func (a *Analyzer) hear(c *dialog.Call, k reportKey) {
+	if c == nil || c.Written() {
+		return
+	}
+	m := a.mediaOf(c)
+	if len(m.reports) < maxCallStreams && !slices.Contains(m.reports, k) {
+		m.reports = append(m.reports, k)
+	}
+}
+
 // callOfRTCP finds the call by the Call-ID that the emitter told, else by the
 // RTCP addresses that SDP announced.
 func (a *Analyzer) callOfRTCP(p *packet.Packet) *dialog.Call {
+	var calls []*dialog.Call
 	if len(p.CorrelationID) > 0 {
-		if calls := a.dialogs.Find(p.Domain, p.CorrelationID); len(calls) > 0 {
+		if calls = a.dialogs.Find(p.Domain, p.CorrelationID); len(calls) == 1 {
 			return calls[0]
 		}
 	}
 	for _, addr := range [...]netip.AddrPort{p.Dst, p.Src} {
-		if ep := a.rtcpAddr[mediaAddr{p.Domain, addr}]; ep != nil {
+		ep := a.rtcpAddr[mediaAddr{p.Domain, addr}]
+		if ep != nil && (len(calls) == 0 || slices.Contains(calls, ep.Call)) {
 			return ep.Call
 		}
+	}
+	if len(calls) > 0 { // a Call-ID that was used twice
+		return calls[0]
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	m.segments()
 	for i, row := range c.Rows() {
 		streams := m.of(row.Leg, i == 0)
-		a.join(row.Call, row.Leg, c, streams)
+		a.join(row.Call, row.Leg, c, m, streams)
 		for _, s := range streams {
 			s.row = row.Call
 		}
@@ -87,7 +87,7 @@ func (s *stream) hop() int {
 }
 
 // join fills the media part of a call's row.
-func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams []*stream) {
+func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *callMedia, streams []*stream) {
 	seen := [2]bool{}
 	var worse *media.Quality
 	var worseSide dialog.Side
@@ -106,7 +106,8 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams
 		}
 		s.flag(flags, r)
 	}
-	for side, sum := range map[dialog.Side]*record.Side{dialog.A: &r.A, dialog.B: &r.B} {
+	for i, sum := range [...]*record.Side{&r.A, &r.B} {
+		side := dialog.Side(i)
 		chosen := measured(streams, side)
 		if leg != nil && seen[side] {
 			if end := r.EndTime; end != nil {
@@ -117,7 +118,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, streams
 			sum.HoldMs = new(leg.HoldMs(side))
 		}
 		if len(chosen) == 0 {
-			a.remoteOnly(sum, c, side)
+			a.remoteOnly(sum, c, m.reports, side)
 			continue
 		}
 		a.fillSide(sum, chosen, flags)
@@ -318,22 +319,28 @@ func (a *Analyzer) fillRemote(out *record.Side, m *remote, clock uint32) {
 }
 
 // remoteOnly fills what RTCP said of a direction whose media nobody saw, as
-// from an emitter that tells signalling and RTCP only.
-func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, side dialog.Side) {
-	for k, m := range a.reports {
-		if m.callID != c.CallID() || k.domain != c.Domain() || !m.reported {
+// from an emitter that tells signalling and RTCP only: the latest word of the
+// receiver.
+func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, reports []reportKey, side dialog.Side) {
+	var latest *remote
+	var clock uint32
+	for _, k := range reports {
+		m := a.reports[k]
+		if m == nil || !m.reported || latest != nil && m.seen.Before(latest.seen) {
 			continue
 		}
 		for _, ep := range c.Endpoints {
 			if ep.Owner == side.Other() && ep.Hop == 0 && (ep.Addr == m.from || ep.RTCP == m.from) {
-				var clock uint32
+				latest, clock = m, 0
 				if len(ep.Payloads) > 0 {
 					clock = ep.Payloads[0].Clock
 				}
-				a.fillRemote(out, m, clock)
-				return
+				break
 			}
 		}
+	}
+	if latest != nil {
+		a.fillRemote(out, latest, clock)
 	}
 }
 

@@ -244,18 +244,27 @@ func (a *Analyzer) tieByCallID(s *stream) (tie, bool) {
 }
 
 // callMedia is the media of one call.
-type callMedia struct{ streams []*stream }
+type callMedia struct {
+	streams []*stream
+	reports []reportKey // what receivers said, in order of their first word
+}
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.
 const maxCallStreams = 64
 
-// keep puts a tied stream on the list of its call.
-func (a *Analyzer) keep(s *stream) {
-	m := a.calls[s.tie.call]
+// mediaOf is the media of a call that is not written yet.
+func (a *Analyzer) mediaOf(c *dialog.Call) *callMedia {
+	m := a.calls[c]
 	if m == nil {
 		m = &callMedia{}
-		a.calls[s.tie.call] = m
+		a.calls[c] = m
 	}
+	return m
+}
+
+// keep puts a tied stream on the list of its call.
+func (a *Analyzer) keep(s *stream) {
+	m := a.mediaOf(s.tie.call)
 	if len(m.streams) < maxCallStreams {
 		m.streams = append(m.streams, s)
 		s.kept = true
