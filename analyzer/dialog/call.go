@@ -26,17 +26,6 @@ func (s Side) String() string {
 	return "b"
 }
 
-// Bounds of what one call may hold. A caller chooses how many forks,
-// re-INVITEs and media moves there are; what exceeds the bounds is still
-// counted, but not kept apart.
-const (
-	maxTries     = 64
-	maxLegs      = 32
-	maxEndpoints = 128
-	maxRepeats   = 64
-	maxOffers    = 16
-)
-
 // Call is what an initial INVITE set going: its tries at every hop, and a Leg
 // for each To tag that answered. Each answered Leg becomes one record.Call; a
 // call that nobody answered becomes one.
@@ -45,8 +34,9 @@ type Call struct {
 	seq      uint64
 	index    int // in the heap of deadlines
 	deadline time.Time
-	written  bool // handed out by Advance or Close
-	expired  bool // a timer ended it, not the end of the input
+	lag      time.Duration // how far its messages come behind the table's clock
+	written  bool          // handed out by Advance or Close
+	expired  bool          // a timer ended it, not the end of the input
 	evicted  bool
 
 	domain, callID, fromTag string
@@ -55,6 +45,7 @@ type Call struct {
 
 	// Of the first INVITE, or of the first message where it was not seen.
 	start                              time.Time // zero when the INVITE was not seen
+	startHop                           int       // Via headers of the INVITE that the fields below are of
 	caller, callerHost, callerDisplay  string
 	callee, calleeHost                 string
 	requestUser, requestHost           string
@@ -69,11 +60,11 @@ type Call struct {
 	tries []*try
 	legs  []*Leg
 
-	ring180, ring18x time.Time // first 180; first 101 to 199 other than that
-	provisional      time.Time // latest provisional response
+	rung        rung
+	provisional time.Time // latest provisional response
 
 	cancel         time.Time // first CANCEL of the call as a whole
-	cancelBy       string
+	cancelCause    cause
 	answeredByElse bool // CANCEL said that another answered
 
 	invites      uint32
@@ -82,8 +73,6 @@ type Call struct {
 	challengeIDs []requestID
 	repeatCount  uint32
 	repeats      []repeat
-	causeQ850    uint16 // 0 is none: no call ends with cause 0
-	causeSIP     uint16
 
 	Endpoints []*Endpoint // what SDP announced, both sides, in order of appearance
 	offers    []offer     // SDP that waits for its answer
@@ -101,24 +90,46 @@ type Call struct {
 type Leg struct {
 	Tag string
 
-	answer           time.Time // first 2xx to the INVITE
-	status           uint16    // of that 2xx
-	reason           string
-	ring180, ring18x time.Time // as those of Call, on this leg
-	confirmed        bool      // in-dialog requests were seen, so it was answered although the 2xx was not seen
-	acked            bool
-	bye              time.Time // first BYE
-	byeSide          Side
-	byeDone          time.Time // first final response to it
-	causeQ850        uint16
-	causeSIP         uint16
-	agent            string // User-Agent or Server of the callee on this leg
+	answer    time.Time // first 2xx to the INVITE
+	status    uint16    // of that 2xx
+	reason    string
+	rung      rung
+	confirmed bool // in-dialog requests were seen, so it was answered although the 2xx was not seen
+	alleged   bool // confirmed by such a request only, in a call whose INVITE was seen
+	acked     bool
+	bye       time.Time // first BYE
+	byeSide   Side
+	byeDone   time.Time // first final response to that side's BYE
+	cause     cause
+	agent     string // User-Agent or Server of the callee on this leg
 
 	sessionExpires time.Duration // RFC 4028; 0 is no session timer
 	refreshed      time.Time
 
 	media [2]direction // what each side last agreed to
 	hold  hold
+}
+
+// rung is when a target rang.
+type rung struct {
+	first180, first18x time.Time // 180; 18x other than that
+}
+
+func (r *rung) by(status int, at time.Time) {
+	switch {
+	case status == 180:
+		r.first180 = earlier(r.first180, at)
+	case status > 180:
+		r.first18x = earlier(r.first18x, at)
+	}
+}
+
+// time is that of the 180, of another 18x where no 180 came.
+func (r *rung) time() time.Time {
+	if r.first180.IsZero() {
+		return r.first18x
+	}
+	return r.first180
 }
 
 // requestID tells requests of one method in one dialog apart.
@@ -161,8 +172,22 @@ func (c *Call) TouchMedia(at time.Time) {
 	if at.After(c.lastMedia) {
 		c.lastMedia = at
 		if !c.written {
+			c.arrived(at)
 			c.table.schedule(c)
 		}
+	}
+}
+
+// lateBy is how far behind the table's clock a message may come without
+// standing for an agent that replays what it spooled, or a capture.
+const lateBy = 30 * time.Second
+
+// arrived notes how far behind the clock the call lives: its timers are set
+// that much later, so that old data played beside live traffic is not over
+// before it is told.
+func (c *Call) arrived(at time.Time) {
+	if c.lag = c.table.now.Sub(at); c.lag < lateBy {
+		c.lag = 0
 	}
 }
 
@@ -226,12 +251,34 @@ func (c *Call) addLeg(tag []byte) *Leg {
 			}
 		}
 	}
-	if len(c.legs) >= maxLegs {
-		return c.legs[maxLegs-1]
-	}
 	l := &Leg{Tag: string(tag)}
-	c.legs = append(c.legs, l)
-	return l
+	if len(c.legs) < maxLegs {
+		c.legs = append(c.legs, l)
+		return l
+	}
+	c.table.Counters.Overflow++
+	for i, old := range c.legs { // a target that only rang makes room
+		if !old.live() && old.bye.IsZero() {
+			c.legs = append(slices.Delete(c.legs, i, i+1), l)
+			return l
+		}
+	}
+	return c.legs[maxLegs-1]
+}
+
+// claim confirms a leg by a request that says to be sent in it.
+func (c *Call) claim(l *Leg) {
+	if !l.live() {
+		l.confirmed, l.alleged = true, !c.truncated
+	}
+}
+
+// deny takes the word of the other end, which answered 481, that there is no
+// such dialog.
+func (c *Call) deny(l *Leg) {
+	if l.alleged && l.answer.IsZero() {
+		c.legs = slices.DeleteFunc(c.legs, func(o *Leg) bool { return o == l })
+	}
 }
 
 // countRepeat counts a message that was seen before at its hop.
@@ -266,7 +313,7 @@ func remember(set *[]requestID, id requestID) bool {
 	if slices.Contains(*set, id) {
 		return false
 	}
-	if len(*set) < 256 {
+	if len(*set) < maxRequests {
 		*set = append(*set, id)
 	}
 	return true

@@ -23,6 +23,11 @@ type event struct {
 	repeat bool
 }
 
+// initialInvite reports whether the message is an INVITE that begins a call.
+func (e *event) initialInvite() bool {
+	return e.m.Request && string(e.method) == "INVITE" && len(e.to.Tag) == 0
+}
+
 // Hashes are compared within one process only, never written: the seed may
 // differ from run to run.
 var seed = maphash.MakeSeed()

@@ -40,6 +40,7 @@ type Payload struct {
 // direction is what one side's SDP allows it.
 type direction struct {
 	told       bool
+	since      time.Time // of the message that put it in force
 	send, recv bool
 	image      bool // m=image: T.38
 	video      bool
@@ -126,7 +127,7 @@ func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m *sip.Media)
 	}
 	addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
 	ep := Endpoint{
-		Call: c, Leg: leg, Owner: owner, Addr: addr, Media: string(m.Type), Since: e.at,
+		Call: c, Leg: leg, Owner: owner, Addr: addr, Media: clip(m.Type, maxTag), Since: e.at,
 		SRTP: m.Crypto, ICE: m.ICE, Payloads: payloads(m), PtimeMs: float64(m.Ptime),
 	}
 	ep.RTCP = unmap(m.RTCP())
@@ -151,14 +152,17 @@ func unmap(a netip.AddrPort) netip.AddrPort {
 }
 
 func payloads(m *sip.Media) []Payload {
-	out := make([]Payload, 0, len(m.Formats))
+	out := make([]Payload, 0, min(len(m.Formats), maxPayloads))
 	for i := range m.Formats {
 		f := &m.Formats[i]
 		if f.PayloadType < 0 {
 			continue // t38 and other formats without a number
 		}
+		if len(out) == maxPayloads {
+			break
+		}
 		out = append(out, Payload{
-			PT: uint8(f.PayloadType), Name: strings.ToUpper(string(f.Codec)), Clock: f.ClockRate, Channels: f.Channels, Fmtp: string(f.Fmtp),
+			PT: uint8(f.PayloadType), Name: strings.ToUpper(clip(f.Codec, maxUser)), Clock: f.ClockRate, Channels: f.Channels, Fmtp: clip(f.Fmtp, maxText),
 		})
 	}
 	return out
@@ -173,6 +177,7 @@ func (c *Call) addEndpoint(ep Endpoint) {
 		}
 	}
 	if len(c.Endpoints) >= maxEndpoints {
+		c.table.Counters.Overflow++
 		return
 	}
 	c.Endpoints = append(c.Endpoints, &ep)
@@ -230,21 +235,17 @@ func (c *Call) refuse(e *event, side Side) {
 }
 
 func (c *Call) apply(at time.Time, leg *Leg, owner Side, d direction) {
-	if d.image {
-		c.SetFlag("t38")
-	}
-	if d.video {
-		c.SetFlag("video")
-	}
-	if d.srtp {
-		c.SetFlag("srtp")
-	}
 	if leg == nil {
 		if leg = c.anyLeg(); leg == nil {
 			return
 		}
 	}
+	if at.Before(leg.media[owner].since) {
+		return // a copy of an older one, told late
+	}
+	d.since = at
 	leg.media[owner] = d
+	c.mediaFlags(leg)
 	if leg.answer.IsZero() && !leg.confirmed {
 		return
 	}
@@ -254,6 +255,24 @@ func (c *Call) apply(at time.Time, leg *Leg, owner Side, d direction) {
 	leg.hold.set(at, aHeld, bHeld)
 	if aHeld || bHeld {
 		c.SetFlag("on_hold")
+	}
+}
+
+// mediaFlags sets what both sides agreed to, or one where the other was not
+// heard: an offer alone agrees to nothing.
+func (c *Call) mediaFlags(l *Leg) {
+	a, b := &l.media[A], &l.media[B]
+	agreed := func(is func(*direction) bool) bool {
+		return (is(a) || !a.told) && (is(b) || !b.told)
+	}
+	if agreed(func(d *direction) bool { return d.image }) {
+		c.SetFlag("t38")
+	}
+	if agreed(func(d *direction) bool { return d.video }) {
+		c.SetFlag("video")
+	}
+	if agreed(func(d *direction) bool { return d.srtp }) {
+		c.SetFlag("srtp")
 	}
 }
 
@@ -269,7 +288,7 @@ func (h *hold) set(at time.Time, held ...bool) {
 		case is && h.since[s].IsZero():
 			h.since[s] = at
 		case !is && !h.since[s].IsZero():
-			h.total[s] += at.Sub(h.since[s])
+			h.total[s] += max(0, at.Sub(h.since[s]))
 			h.since[s] = time.Time{}
 		}
 	}

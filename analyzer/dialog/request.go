@@ -12,7 +12,6 @@ import (
 
 func (t *Table) request(e *event, c *Call, leg *Leg, side Side) {
 	c.sawHost(side, e)
-	c.causes(e, leg)
 	switch string(e.m.Method) {
 	case "INVITE":
 		if len(e.to.Tag) == 0 {
@@ -21,6 +20,9 @@ func (t *Table) request(e *event, c *Call, leg *Leg, side Side) {
 			t.reinvite(e, c, leg, side)
 		}
 	case "ACK":
+		if leg == nil && len(e.to.Tag) > 0 {
+			leg = c.addLeg(legTag(e, side)) // its 2xx may come out of order
+		}
 		if leg != nil {
 			leg.acked = true
 		}
@@ -30,7 +32,7 @@ func (t *Table) request(e *event, c *Call, leg *Leg, side Side) {
 	case "BYE":
 		if leg == nil && len(e.to.Tag) > 0 {
 			leg = c.addLeg(legTag(e, side))
-			leg.confirmed = true
+			c.claim(leg)
 		}
 		if leg == nil {
 			leg = c.anyLeg()
@@ -57,25 +59,24 @@ func legTag(e *event, side Side) []byte {
 }
 
 func (t *Table) invite(e *event, c *Call) {
-	if over, at := c.over(); over && c.findTry(branchOf(e.via, e), e.cseq) == nil && e.cseq > c.lastCSeq() {
-		if c.answered() || e.at.Sub(at) > t.opt.Grace {
-			c = t.newCall(e) // the Call-ID is used again
-			c.sawNode(e.p.Node)
-			c.sawHost(A, e)
-			t.invite(e, c)
-			t.schedule(c)
-			return
-		}
+	hop := 0
+	for range e.m.Vias() {
+		hop++
 	}
-	if c.start.IsZero() || e.at.Before(c.start) {
+	// Of the copies at several hops the one with the fewest Vias is the
+	// caller's, whatever the clocks of two agents say.
+	if c.start.IsZero() || hop < c.startHop && e.cseq == c.tries[0].cseq || hop == c.startHop && e.at.Before(c.start) {
 		t.firstInvite(e, c)
+		c.startHop = hop
 	}
+	c.start = earlier(c.start, e.at)
+	c.firstSeen = earlier(c.firstSeen, e.at)
 	c.truncated = false
 	if remember(&c.inviteSeqs, requestID{e.cseq, A}) {
 		c.invites++
 	}
 	if u := credentials(e.m); len(u) > 0 {
-		c.digestUsername = string(u)
+		c.digestUsername = clip(u, maxUser)
 	}
 	c.addTry(e)
 	c.addProxies(e.m)
@@ -92,27 +93,16 @@ func (t *Table) invite(e *event, c *Call) {
 }
 
 func (t *Table) firstInvite(e *event, c *Call) {
-	c.start = e.at
-	c.firstSeen = earlier(c.firstSeen, e.at)
 	c.src, c.dst, c.transport, c.vlan = e.p.Src, e.p.Dst, e.p.Transport, e.p.VLAN
-	c.caller, c.callerHost = string(e.from.URI.User), string(e.from.URI.Host)
-	c.callerDisplay = string(e.from.Display)
-	c.callee, c.calleeHost = string(e.to.URI.User), string(e.to.URI.Host)
+	c.parties(e)
 	uri, _ := sip.ParseURI(e.m.RequestURI)
-	c.requestUser, c.requestHost = string(uri.User), string(uri.Host)
-	c.callerAgent = string(agentOf(e.m))
+	c.requestUser, c.requestHost = clip(uri.User, maxUser), clip(uri.Host, maxHost)
+	c.callerAgent = clip(agentOf(e.m), maxText)
 	for v := range e.m.Values(sip.HeaderPAssertedIdentity) {
-		c.asserted = string(v)
+		c.asserted = clip(v, maxText)
 		break
 	}
-	for _, name := range t.opt.Headers {
-		if v := e.m.GetName(name); v != nil {
-			if c.headers == nil {
-				c.headers = map[string]string{}
-			}
-			c.headers[name] = string(v)
-		}
-	}
+	c.keepHeaders(e.m, t.opt.Headers)
 	for _, n := range t.opt.Emergency {
 		if c.requestUser == n || c.callee == n || hasPrefixFold(e.m.RequestURI, n) && strings.HasPrefix(n, "urn:") {
 			c.SetFlag("emergency")
@@ -120,11 +110,47 @@ func (t *Table) firstInvite(e *event, c *Call) {
 	}
 }
 
+// parties are caller and callee as a message from the caller's side names
+// them.
+func (c *Call) parties(e *event) {
+	c.caller, c.callerHost = clip(e.from.URI.User, maxUser), clip(e.from.URI.Host, maxHost)
+	c.callerDisplay = clip(e.from.Display, maxText)
+	c.callee, c.calleeHost = clip(e.to.URI.User, maxUser), clip(e.to.URI.Host, maxHost)
+}
+
+// keepHeaders keeps the headers of the first INVITE that configuration names;
+// a trailing * takes all that begin so. The first value of a name stands.
+func (c *Call) keepHeaders(m *sip.Message, names []string) {
+	c.headers = nil
+	keep := func(name string, value []byte) {
+		if c.headers == nil {
+			c.headers = map[string]string{}
+		}
+		if _, ok := c.headers[name]; !ok && len(c.headers) < maxHeaders {
+			c.headers[name] = clip(value, maxText)
+		}
+	}
+	for _, name := range names {
+		prefix, all := strings.CutSuffix(name, "*")
+		if !all {
+			if v := m.GetName(name); v != nil {
+				keep(name, v)
+			}
+			continue
+		}
+		for field, v := range m.Fields() {
+			if hasPrefixFold(field, prefix) {
+				keep(clip(field, maxHost), v)
+			}
+		}
+	}
+}
+
 func (t *Table) reinvite(e *event, c *Call, leg *Leg, side Side) {
 	if leg == nil {
 		leg = c.addLeg(legTag(e, side))
-		leg.confirmed = true
 	}
+	c.claim(leg)
 	if remember(&c.inviteSeqs, requestID{e.cseq, side}) {
 		c.invites++
 	}
@@ -132,30 +158,46 @@ func (t *Table) reinvite(e *event, c *Call, leg *Leg, side Side) {
 }
 
 func (c *Call) cancelled(e *event) {
+	why := causeOf(e.m)
 	if t := c.findTry(branchOf(e.via, e), e.cseq); t != nil {
 		t.cancelled = earlier(t.cancelled, e.at)
 		if t.hasParent {
+			t.cause.take(why)
 			return // a proxy calls off one of its forks
 		}
+		if t.status >= 200 && t.status < 300 {
+			c.cancelRace = true // the caller had not heard of the answer
+		}
 	}
-	if cause := reasonCause(e.m, "SIP"); cause >= 200 && cause < 300 {
+	if why.sip >= 200 && why.sip < 300 {
 		c.answeredByElse = true
 	}
+	c.cancelCause.take(why)
 	c.cancel = earlier(c.cancel, e.at)
 }
 
 func (c *Call) byeRequest(e *event, leg *Leg, side Side) {
 	if leg == nil {
 		leg = c.addLeg(nil)
-		leg.confirmed = true
+		c.claim(leg)
 	}
-	if leg.bye.IsZero() || e.at.Before(leg.bye) {
-		leg.bye, leg.byeSide = e.at, side
-		leg.hold.end(e.at)
-	}
+	leg.ended(e.at, side)
+	leg.cause.take(causeOf(e.m))
 	if leg.answer.IsZero() && c.truncated {
 		leg.confirmed = true
 	}
+}
+
+// ended notes a BYE: the earliest one counts.
+func (l *Leg) ended(at time.Time, side Side) {
+	if !l.bye.IsZero() && !at.Before(l.bye) {
+		return
+	}
+	if !l.bye.IsZero() && side != l.byeSide {
+		l.byeDone = time.Time{} // was of the other side's
+	}
+	l.bye, l.byeSide = at, side
+	l.hold.end(at)
 }
 
 func (c *Call) sawHost(side Side, e *event) {
@@ -173,7 +215,7 @@ func (c *Call) sawHost(side Side, e *event) {
 func (c *Call) addProxies(m *sip.Message) {
 	var vias []string
 	for v := range m.Vias() {
-		vias = append(vias, string(v.Host))
+		vias = append(vias, clip(v.Host, maxHost))
 		if len(vias) > 16 {
 			break
 		}
@@ -191,7 +233,10 @@ func (c *Call) addProxies(m *sip.Message) {
 			}
 		}
 		if u, _ := sip.ParseURI(r); len(u.Host) > 0 {
-			vias = append(vias, string(u.Host))
+			vias = append(vias, clip(u.Host, maxHost))
+		}
+		if len(vias) > 32 {
+			break
 		}
 	}
 	for _, h := range vias {
@@ -199,73 +244,6 @@ func (c *Call) addProxies(m *sip.Message) {
 			c.proxies = append(c.proxies, h)
 		}
 	}
-}
-
-// causes reads the Reason headers (RFC 3326) and the release cause of an ISUP
-// body.
-func (c *Call) causes(e *event, leg *Leg) {
-	q850, code := uint16(reasonCause(e.m, "Q.850")), uint16(reasonCause(e.m, "SIP"))
-	if q850 == 0 {
-		q850 = isupCause(e.m.Part("application/isup"))
-	}
-	if q850 == 0 && code == 0 {
-		return
-	}
-	if string(e.method) == "CANCEL" {
-		if t := c.findTry(branchOf(e.via, e), e.cseq); t != nil && t.hasParent {
-			t.causeQ850 = q850
-			return
-		}
-	}
-	if string(e.method) == "INVITE" && !e.m.Request {
-		if t := c.findTry(branchOf(e.via, e), e.cseq); t != nil {
-			t.causeQ850 = q850
-			if t.hasParent {
-				return
-			}
-		}
-	}
-	to, sipTo := &c.causeQ850, &c.causeSIP
-	if leg != nil && string(e.method) == "BYE" {
-		to, sipTo = &leg.causeQ850, &leg.causeSIP
-	}
-	if q850 != 0 {
-		*to = q850
-	}
-	if code != 0 {
-		*sipTo = code
-	}
-}
-
-func reasonCause(m *sip.Message, protocol string) int {
-	for v := range m.Values(sip.HeaderReason) {
-		if p, cause, _ := sip.ParseReason(v); strings.EqualFold(string(p), protocol) && cause > 0 && cause < 1000 {
-			return cause
-		}
-	}
-	return 0
-}
-
-// isupCause is the Q.850 cause of an ISUP REL message: type 0x0c, a pointer to
-// the mandatory variable part, one to the optional part; the cause indicators
-// are a length, the location octet (two where its extension bit is clear) and
-// the cause (ITU-T Q.763 3.12).
-func isupCause(b []byte) uint16 {
-	if len(b) < 2 || b[0] != 0x0c {
-		return 0
-	}
-	at := 1 + int(b[1])
-	if at+2 >= len(b) || b[at] < 2 {
-		return 0
-	}
-	i := at + 1
-	if b[i]&0x80 == 0 {
-		i++ // recommendation octet
-	}
-	if i+1 >= len(b) {
-		return 0
-	}
-	return uint16(b[i+1] & 0x7f)
 }
 
 func credentials(m *sip.Message) []byte {
@@ -307,7 +285,7 @@ func userOf(v []byte) string {
 		}
 	}
 	u, _ := sip.ParseURI(v)
-	return string(u.User)
+	return clip(u.User, maxUser)
 }
 
 func agentOf(m *sip.Message) []byte {

@@ -7,7 +7,6 @@ import (
 // response takes a response; side is the one that sent the request.
 func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 	c.sawHost(side, e)
-	c.causes(e, leg)
 	status := e.m.Status
 	switch string(e.method) {
 	case "INVITE":
@@ -22,17 +21,21 @@ func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 			leg.confirmed = leg.confirmed || c.truncated
 		}
 		if leg.bye.IsZero() { // the BYE itself was not seen
-			leg.bye, leg.byeSide = e.at, side
-			leg.hold.end(e.at)
+			leg.ended(e.at, side)
 		}
-		if status >= 200 && status != 401 && status != 407 {
+		if status >= 200 && status != 401 && status != 407 && side == leg.byeSide {
 			leg.byeDone = earlier(leg.byeDone, e.at)
+		}
+		if status == 481 {
+			c.deny(leg)
 		}
 	case "UPDATE", "PRACK":
 		if status >= 200 && status < 300 {
 			c.sdp(e, leg, side.Other())
 			c.agree(e, leg, side)
-			refresh(e, leg)
+			if string(e.method) == "UPDATE" {
+				refresh(e, leg)
+			}
 		} else if status >= 300 {
 			c.refuse(e, side)
 		}
@@ -61,9 +64,11 @@ func (c *Call) initial(e *event, leg *Leg, side Side) bool {
 func (c *Call) initialResponse(e *event) {
 	t := c.tryOf(e)
 	status := e.m.Status
+	t.first = earlier(t.first, e.at)
+	t.cause.take(causeOf(e.m))
 	if status > 100 && status < 300 && (c.calleeAgent == "" || status >= 200) {
 		if a := agentOf(e.m); len(a) > 0 {
-			c.calleeAgent = string(a)
+			c.calleeAgent = clip(a, maxText)
 		}
 	}
 	switch {
@@ -74,20 +79,9 @@ func (c *Call) initialResponse(e *event) {
 		c.provisional = later(c.provisional, e.at)
 		t.provisional = later(t.provisional, e.at)
 		f := t.fork(e.to.Tag)
-		if status == 180 {
-			c.ring180 = earlier(c.ring180, e.at)
-			f.ring = earlier(f.ring, e.at)
-		} else if status > 180 {
-			c.ring18x = earlier(c.ring18x, e.at)
-			if f.ring.IsZero() {
-				f.ring = e.at
-			}
-		}
 		leg := c.addLeg(e.to.Tag)
-		if status == 180 {
-			leg.ring180 = earlier(leg.ring180, e.at)
-		} else if status > 180 {
-			leg.ring18x = earlier(leg.ring18x, e.at)
+		for _, r := range [...]*rung{&c.rung, &f.rung, &leg.rung} {
+			r.by(status, e.at)
 		}
 		c.sdp(e, leg, B)
 	case status < 300:
@@ -95,10 +89,10 @@ func (c *Call) initialResponse(e *event) {
 		f := t.fork(e.to.Tag)
 		f.won = earlier(f.won, e.at)
 		if leg.answer.IsZero() || e.at.Before(leg.answer) {
-			leg.answer, leg.status, leg.reason = e.at, uint16(status), string(e.m.Reason)
+			leg.answer, leg.status, leg.reason = e.at, uint16(status), clip(e.m.Reason, maxText)
 		}
 		if a := agentOf(e.m); len(a) > 0 {
-			leg.agent = string(a)
+			leg.agent = clip(a, maxText)
 		}
 		t.finish(e)
 		if !t.cancelled.IsZero() && !t.hasParent {
@@ -121,7 +115,7 @@ func (t *try) finish(e *event) {
 	if !t.final.IsZero() && !e.at.Before(t.final) {
 		return
 	}
-	t.final, t.status, t.reason, t.toTag = e.at, uint16(e.m.Status), string(e.m.Reason), string(e.to.Tag)
+	t.final, t.status, t.reason, t.toTag = e.at, uint16(e.m.Status), clip(e.m.Reason, maxText), string(e.to.Tag)
 }
 
 func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
@@ -132,8 +126,9 @@ func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
 	case status < 300:
 		if leg == nil {
 			leg = c.addLeg(legTag(e, side))
-			leg.confirmed = true
 		}
+		c.claim(leg)
+		leg.alleged = false // the other end agrees
 		c.sdp(e, leg, side.Other())
 		c.agree(e, leg, side)
 		refresh(e, leg)
@@ -142,16 +137,18 @@ func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
 		if (status == 401 || status == 407) && remember(&c.challengeIDs, requestID{e.cseq, side}) {
 			c.challenges++
 		}
+		if status == 481 && leg != nil {
+			c.deny(leg)
+		}
 	}
 }
 
-// refresh starts the session timer anew (RFC 4028): the 2xx says the interval.
+// refresh starts the session timer anew: the 2xx says the interval, and that
+// there is none where it does not (RFC 4028 section 7.2).
 func refresh(e *event, leg *Leg) {
-	if leg == nil {
+	if leg == nil || e.at.Before(leg.refreshed) {
 		return
 	}
-	if d := sessionExpires(e.m); d > 0 {
-		leg.sessionExpires = d
-	}
+	leg.sessionExpires = sessionExpires(e.m)
 	leg.refreshed = later(leg.refreshed, e.at)
 }

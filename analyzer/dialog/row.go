@@ -32,23 +32,20 @@ func (c *Call) Rows() []Row {
 func (c *Call) answeredRow(l *Leg) *record.Call {
 	r := c.row()
 	r.ToTag, r.State = l.Tag, record.Answered
-	r.AnswerTime = at(l.answer)
-	if !l.answer.IsZero() {
+	answer := l.answer
+	if !answer.IsZero() {
+		answer = later(answer, c.start) // a response captured before its INVITE did not answer before it
 		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
-		r.SetupMs = ms(c.start, l.answer)
+		r.SetupMs = ms(c.start, answer)
 	}
-	if c.liveLegs() > 1 && !earlier(l.ring180, l.ring18x).IsZero() { // each target rang by itself
-		c.ringing(r, l.ring180, l.ring18x, l.answer)
+	r.AnswerTime = at(answer)
+	if c.liveLegs() > 1 && !l.rung.time().IsZero() { // each target rang by itself
+		c.ringing(r, &l.rung, answer)
 	}
 	if l.agent != "" {
 		r.CalleeAgent = text(l.agent)
 	}
-	if l.causeQ850 != 0 {
-		r.CauseQ850 = new(l.causeQ850)
-	}
-	if l.causeSIP != 0 {
-		r.CauseSIP = new(l.causeSIP)
-	}
+	r.CauseQ850, r.CauseSIP = nonzero(l.cause.q850), nonzero(l.cause.sip)
 	end, noBye := c.legEnd(l)
 	switch {
 	case !l.bye.IsZero():
@@ -64,10 +61,13 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 	default:
 		r.State = record.Open
 	}
+	if !end.IsZero() {
+		end = later(end, later(answer, c.start))
+	}
 	r.EndTime = at(end)
-	if !l.answer.IsZero() {
-		r.DurationMs = ms(l.answer, end)
-		if !l.acked && (!end.IsZero() && end.Sub(l.answer) > c.table.opt.T1) {
+	if !answer.IsZero() {
+		r.DurationMs = ms(answer, end)
+		if !l.acked && (!end.IsZero() && end.Sub(answer) > c.table.opt.T1) {
 			r.Flags = append(r.Flags, "ack_missing")
 		}
 	}
@@ -86,7 +86,7 @@ func (c *Call) legEnd(l *Leg) (end time.Time, noBye bool) {
 	case !c.expired:
 		return time.Time{}, false
 	case !c.lastMedia.IsZero():
-		return c.lastMedia, true
+		return later(c.lastMedia, l.answer), true
 	case l.sessionExpires > 0:
 		return l.refreshed.Add(l.sessionExpires), true
 	}
@@ -102,12 +102,24 @@ func (c *Call) unansweredRow() *record.Call {
 	} else if n := len(c.legs); n > 0 {
 		r.ToTag = c.legs[n-1].Tag
 	}
+	why := c.cancelCause
+	if out != nil && !pending {
+		why.take(out.cause)
+	} else if t := c.latestTry(); t != nil {
+		why.take(t.cause)
+	}
 	earlyBye := false
 	for _, l := range c.legs {
 		if !l.bye.IsZero() {
 			earlyBye = true
-			r.EndTime, r.HangupBy = at(l.bye), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+			r.EndTime, r.HangupBy = at(later(l.bye, c.start)), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+			why.take(l.cause)
 		}
+	}
+	r.CauseQ850, r.CauseSIP = nonzero(why.q850), nonzero(why.sip)
+	final := time.Time{}
+	if !pending {
+		final = later(out.final, c.start)
 	}
 	cancelled := !c.cancel.IsZero() || c.answeredByElse
 	switch {
@@ -115,7 +127,7 @@ func (c *Call) unansweredRow() *record.Call {
 		r.State = record.Cancelled
 	case !pending && (out.status != 487 || !cancelled):
 		r.State = stateOf(out.status)
-		r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(out.final)
+		r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(final)
 	case cancelled:
 		r.State = record.Cancelled
 		r.HangupBy = new("caller")
@@ -123,9 +135,9 @@ func (c *Call) unansweredRow() *record.Call {
 			r.HangupBy = new("network")
 			r.Flags = append(r.Flags, "answered_elsewhere")
 		}
-		r.EndTime = at(c.cancel)
+		r.EndTime = at(later(c.cancel, c.start))
 		if !pending {
-			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(out.final)
+			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(final)
 		}
 	case c.expired && !c.truncated:
 		r.State = record.Timeout
@@ -158,16 +170,10 @@ func stateOf(status uint16) record.State {
 func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
 
 // ringing fills what depends on when the callee rang and answered.
-func (c *Call) ringing(r *record.Call, ring180, ring18x, answer time.Time) {
-	ring := ring180
-	if ring.IsZero() {
-		ring = ring18x
-	}
-	if !ring.IsZero() {
-		r.RingTime = at(later(ring, c.start)) // a response captured before its INVITE did not ring before it
-	}
-	r.PddMs = ms(c.start, ring180)
-	r.SrdMs = ms(c.start, earlier(earlier(ring180, ring18x), answer))
+func (c *Call) ringing(r *record.Call, rang *rung, answer time.Time) {
+	r.RingTime = atOrAfter(rang.time(), c.start) // a response captured before its INVITE did not ring before it
+	r.PddMs = ms(c.start, rang.first180)
+	r.SrdMs = ms(c.start, earlier(earlier(rang.first180, rang.first18x), answer))
 }
 
 func (c *Call) row() *record.Call {
@@ -175,8 +181,7 @@ func (c *Call) row() *record.Call {
 		Domain: c.domain, FirstSeen: micro(c.firstSeen),
 		CallID: c.callID, FromTag: c.fromTag, SessionID: c.callID, Nodes: slices.Sorted(slices.Values(c.nodes)),
 		StartTime: at(c.start),
-		CauseQ850: nonzero(c.causeQ850), CauseSIP: nonzero(c.causeSIP),
-		Caller: c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
+		Caller:    c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
 		CallerDisplay: text(c.callerDisplay),
 		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
 		AssertedIdentity: text(c.asserted), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
@@ -196,7 +201,7 @@ func (c *Call) row() *record.Call {
 	for _, l := range c.legs {
 		answer = earlier(answer, l.answer)
 	}
-	c.ringing(r, c.ring180, c.ring18x, answer)
+	c.ringing(r, &c.rung, answer)
 	for _, t := range c.tries {
 		if t.attempt() {
 			r.Attempts += uint32(max(1, len(t.targets())))
@@ -226,7 +231,7 @@ func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
 func (t *try) targets() []fork {
 	var out []fork
 	for _, f := range t.forks {
-		if !f.ring.IsZero() || !f.won.IsZero() {
+		if !f.rung.time().IsZero() || !f.won.IsZero() {
 			out = append(out, f)
 		}
 	}
@@ -242,8 +247,8 @@ func (c *Call) Attempts() []*record.Attempt {
 		}
 		base := record.Attempt{
 			Domain: c.domain, CallID: c.callID, FromTag: c.fromTag, Branch: t.branch,
-			FirstSeen:   micro(earlier(t.start, earlier(t.provisional, t.final))),
-			RequestHost: text(t.host), StartTime: at(t.start), EndTime: at(t.final), CauseQ850: nonzero(t.causeQ850),
+			FirstSeen:   micro(earlier(t.start, t.first)),
+			RequestHost: text(t.host), StartTime: at(t.start), EndTime: atOrAfter(t.final, t.start), CauseQ850: nonzero(t.cause.q850),
 		}
 		if t.dst.IsValid() {
 			base.DstIP, base.DstPort = new(t.dst.Addr()), new(t.dst.Port())
@@ -254,7 +259,7 @@ func (c *Call) Attempts() []*record.Attempt {
 		targets := t.targets()
 		if len(targets) <= 1 {
 			if len(targets) == 1 {
-				base.RingTime = at(targets[0].ring)
+				base.RingTime = atOrAfter(targets[0].rung.time(), t.start)
 			}
 			base.Won = t.status >= 200 && t.status < 300
 			out = append(out, &base)
@@ -262,16 +267,26 @@ func (c *Call) Attempts() []*record.Attempt {
 		}
 		for _, f := range targets { // a proxy forked out of our sight: each To tag is a target
 			a := base
-			a.RingTime, a.Won = at(f.ring), !f.won.IsZero()
-			if !a.Won {
-				a.Status, a.Reason, a.EndTime = nil, nil, nil
-			} else {
-				a.EndTime = at(f.won)
+			a.RingTime, a.Won = atOrAfter(f.rung.time(), t.start), !f.won.IsZero()
+			switch {
+			case a.Won:
+				a.EndTime = atOrAfter(f.won, t.start)
+			case f.tag != t.toTag: // how this one ended stayed with the proxy
+				a.Status, a.Reason, a.EndTime, a.CauseQ850 = nil, nil, nil, nil
 			}
 			out = append(out, &a)
 		}
 	}
 	return out
+}
+
+// atOrAfter is at, not before start: responses may be captured before their
+// request.
+func atOrAfter(t, start time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return at(later(t, start))
 }
 
 // at is a time of a row: UTC, whole microseconds, nil when it is not known.

@@ -9,6 +9,7 @@ package dialog
 import (
 	"cmp"
 	"container/heap"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -55,14 +56,16 @@ func Defaults() Options {
 
 // Counters say what a Table did with what it could not follow.
 type Counters struct {
-	Evicted uint64 // calls whose row was written early because the table was full
-	Late    uint64 // messages of calls whose row was already written
-	NoCall  uint64 // in-dialog requests and responses of no known call
+	Evicted  uint64 // calls whose row was written early because the table, or their Call-ID, was full
+	Late     uint64 // messages of calls whose row was already written
+	NoCall   uint64 // in-dialog requests and responses of no known call
+	Overflow uint64 // tries, legs and media addresses beyond what one call may hold
 }
 
 // Table is the set of calls in progress.
 type Table struct {
 	opt      Options
+	now      time.Time         // where Advance has come to
 	groups   map[string]*group // by domain and Call-ID
 	deadline deadlines
 	written  twoAges // domain and Call-ID of calls whose row is written
@@ -85,6 +88,7 @@ func NewTable(opt Options, bind func(*Endpoint)) *Table {
 	if bind == nil {
 		bind = func(*Endpoint) {}
 	}
+	opt.MaxCalls = max(opt.MaxCalls, 1)
 	return &Table{
 		opt:     opt,
 		groups:  map[string]*group{},
@@ -105,23 +109,24 @@ type Seen struct {
 
 // Observe takes one SIP message. p.Payload is m.Raw.
 func (t *Table) Observe(p *packet.Packet, m *sip.Message) Seen {
-	e := event{p: p, m: m, at: p.Time, callID: m.CallID(), from: m.From(), to: m.To(), via: m.Via()}
+	e := event{p: p, m: m, at: p.Time, callID: identifier(m.CallID(), maxCallID), from: m.From(), to: m.To(), via: m.Via()}
+	e.from.Tag, e.to.Tag, e.via.Branch = identifier(e.from.Tag, maxTag), identifier(e.to.Tag, maxTag), identifier(e.via.Branch, maxBranch)
 	e.cseq, e.method = m.CSeq()
+	if e.at.IsZero() {
+		e.at = t.now // nobody told when: it is known since now
+	}
 	if m.Request { // which says itself what it is, whatever a broken CSeq says
 		e.method = m.Method
 	}
-	e.repeat = t.repeats.seen(e.identity(), p.Time)
+	e.repeat = t.repeats.seen(e.identity(), later(t.now, e.at))
 	call := t.follow(&e)
 	if call != nil {
 		call.sawNode(p.Node)
 		if e.repeat {
 			call.countRepeat(&e)
 		}
-		if call.written {
-			call = nil
-		} else {
-			t.schedule(call)
-		}
+		call.arrived(e.at)
+		t.schedule(call)
 	}
 	return Seen{Call: call, Retransmission: e.repeat}
 }
@@ -136,10 +141,13 @@ func (t *Table) follow(e *event) *Call {
 		return nil // no method that opens, changes or ends a call
 	}
 	call, leg, side := t.find(e)
-	if call == nil {
+	switch {
+	case call == nil:
 		if call, leg, side = t.open(e); call == nil {
 			return nil
 		}
+	case call.usedAgain(e):
+		call, leg, side = t.newCall(e), nil, A
 	}
 	call.lastSeen = later(call.lastSeen, e.at)
 	if e.m.Request {
@@ -207,11 +215,11 @@ func (t *Table) open(e *event) (call *Call, leg *Leg, side Side) {
 		t.Counters.NoCall++
 		return nil, nil, A
 	}
-	if t.written.has(t.hashKey(e)) && (method != "INVITE" || !e.m.Request || len(e.to.Tag) > 0) {
+	initial := e.initialInvite()
+	if key := t.groupKey(e); !initial && t.written.has(hash(key)) || initial && t.written.has(inviteHash(key, e.from.Tag, e.cseq)) {
 		t.Counters.Late++ // a straggler of a call whose row is written
 		return nil, nil, A
 	}
-	initial := method == "INVITE" && e.m.Request && len(e.to.Tag) == 0
 	c := t.newCall(e)
 	if !initial {
 		c.truncated = true
@@ -224,21 +232,20 @@ func (t *Table) open(e *event) (call *Call, leg *Leg, side Side) {
 }
 
 func (t *Table) newCall(e *event) *Call {
+	if g := t.groups[string(t.groupKey(e))]; g != nil && len(g.calls) >= maxGroup {
+		t.evict(g.calls[0])
+	}
 	if len(t.deadline) >= t.opt.MaxCalls {
-		oldest := t.deadline[0]
-		oldest.evicted = true
-		t.finish(oldest)
-		t.Counters.Evicted++
+		t.evict(t.deadline[0]) // the one that would be written next: a flood puts itself out first
 	}
 	t.seq++
 	c := &Call{
 		table: t, seq: t.seq, index: -1,
 		domain: e.p.Domain, callID: string(e.callID), fromTag: string(e.from.Tag),
 		firstSeen: e.at, lastSeen: e.at,
-		caller: string(e.from.URI.User), callerHost: string(e.from.URI.Host), callerDisplay: string(e.from.Display),
-		callee: string(e.to.URI.User), calleeHost: string(e.to.URI.Host),
 		transport: e.p.Transport, vlan: e.p.VLAN,
 	}
+	c.parties(e)
 	key := string(t.groupKey(e))
 	g := t.groups[key]
 	if g == nil {
@@ -252,7 +259,7 @@ func (t *Table) newCall(e *event) *Call {
 
 // Find returns the calls in progress with a Call-ID.
 func (t *Table) Find(domain string, callID []byte) []*Call {
-	t.key = append(append(append(t.key[:0], domain...), 0), callID...)
+	t.key = append(append(append(t.key[:0], domain...), 0), identifier(callID, maxCallID)...)
 	if g := t.groups[string(t.key)]; g != nil {
 		return g.calls
 	}
@@ -264,12 +271,11 @@ func (t *Table) groupKey(e *event) []byte {
 	return t.key
 }
 
-func (t *Table) hashKey(e *event) uint64 { return hash(t.groupKey(e)) }
-
 // Advance moves the clock to now and returns the calls that are over, each
 // with its grace period passed, in the order in which they became so. Their
 // rows are theirs to give; the Table has forgotten them.
 func (t *Table) Advance(now time.Time) []*Call {
+	t.now = later(t.now, now)
 	for len(t.deadline) > 0 && !t.deadline[0].deadline.After(now) {
 		c := t.deadline[0]
 		c.expired = true
@@ -297,23 +303,46 @@ func (t *Table) finish(c *Call) {
 	heap.Remove(&t.deadline, c.index)
 	key := c.domain + "\x00" + c.callID
 	if g := t.groups[key]; g != nil {
-		for i, other := range g.calls {
-			if other == c {
-				g.calls = append(g.calls[:i], g.calls[i+1:]...)
-				break
-			}
+		if i := slices.Index(g.calls, c); i >= 0 {
+			g.calls = slices.Delete(g.calls, i, i+1)
 		}
 		if len(g.calls) == 0 {
 			delete(t.groups, key)
 		}
 	}
 	c.written = true
-	t.written.seen(hash([]byte(key)), later(c.lastSeen, c.deadline))
+	now := later(t.now, c.firstSeen)
+	t.written.seen(hash([]byte(key)), now)
+	for i, try := range c.tries {
+		if i == 0 || try.cseq != c.tries[i-1].cseq {
+			t.written.seen(inviteHash([]byte(key), []byte(c.fromTag), try.cseq), now)
+		}
+	}
 	t.done = append(t.done, c)
 }
 
+// evict writes a call early, as it stands.
+func (t *Table) evict(c *Call) {
+	c.evicted = true
+	t.finish(c)
+	t.Counters.Evicted++
+}
+
+// inviteHash is of one initial INVITE, to tell a straggling copy of it from a
+// new use of its Call-ID.
+func inviteHash(key, fromTag []byte, cseq uint32) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	h.Write(key)
+	h.WriteByte(0)
+	h.Write(fromTag)
+	h.WriteByte(0)
+	number(&h, cseq)
+	return h.Sum64()
+}
+
 func (t *Table) schedule(c *Call) {
-	if at := c.nextDeadline(); !at.Equal(c.deadline) {
+	if at := c.nextDeadline().Add(c.lag); !at.Equal(c.deadline) {
 		c.deadline = at
 		heap.Fix(&t.deadline, c.index)
 	}

@@ -49,7 +49,11 @@ func (c *Call) legDeadline(l *Leg) time.Time {
 		if !c.lastMedia.IsZero() && !l.hold.active() {
 			due = later(due, c.lastMedia.Add(opt.NoMedia))
 		}
-		return due.Add(opt.Grace)
+		due = due.Add(opt.Grace)
+		if longest := c.lastSeen.Add(opt.LongestCall); due.After(longest) {
+			return longest // an endpoint may name an interval of years
+		}
+		return due
 	}
 	if !c.lastMedia.IsZero() && !l.hold.active() {
 		return later(c.lastMedia, c.lastSeen).Add(opt.NoMedia)

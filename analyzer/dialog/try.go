@@ -14,10 +14,12 @@ import (
 // those it received.
 type try struct {
 	branch string   // topmost Via branch, or a stand-in for RFC 2543 peers
-	chain  []string // branches below the topmost one
+	self   uint64   // hash of branch
+	chain  []uint64 // hashes of the branches below the topmost one
 	cseq   uint32
 	start  time.Time
-	host   string // of the Request-URI
+	first  time.Time // first response
+	host   string    // of the Request-URI
 	dst    netip.AddrPort
 
 	forks []fork // by To tag of provisional and 2xx responses
@@ -28,7 +30,7 @@ type try struct {
 	final       time.Time
 	provisional time.Time
 	cancelled   time.Time
-	causeQ850   uint16
+	cause       cause
 	hasChild    bool // the same INVITE was seen at a later hop
 	hasParent   bool // the same INVITE was seen at an earlier hop
 }
@@ -37,7 +39,7 @@ type try struct {
 // upstream of the tap, each To tag is a target of its own.
 type fork struct {
 	tag  string
-	ring time.Time
+	rung rung
 	won  time.Time // 2xx
 }
 
@@ -49,9 +51,10 @@ func branchOf(v sip.Via, e *event) string {
 	if v.Magic() {
 		return string(v.Branch)
 	}
+	host := clip(v.Host, maxHost)
 	cseq := "#" + strconv.FormatUint(uint64(e.cseq), 10) + string(v.Branch)
-	if len(v.Host) > 0 {
-		return string(v.Host) + ":" + strconv.Itoa(int(v.Port)) + cseq
+	if host != "" {
+		return host + ":" + strconv.Itoa(int(v.Port)) + cseq
 	}
 	src, dst := e.p.Src, e.p.Dst
 	if !e.m.Request {
@@ -78,7 +81,7 @@ func (c *Call) addTry(e *event) *try {
 		return t
 	}
 	uri, _ := sip.ParseURI(e.m.RequestURI)
-	t.start, t.host, t.dst = e.at, string(uri.Host), e.p.Dst
+	t.start, t.host, t.dst = e.at, clip(uri.Host, maxHost), e.p.Dst
 	top := true
 	for v := range e.m.Vias() {
 		if top {
@@ -86,17 +89,17 @@ func (c *Call) addTry(e *event) *try {
 			continue
 		}
 		if len(v.Branch) > 0 && len(t.chain) < 16 {
-			t.chain = append(t.chain, string(v.Branch))
+			t.chain = append(t.chain, hash(identifier(v.Branch, maxBranch)))
 		}
 	}
 	for _, other := range c.tries {
 		if other == t || other.cseq != t.cseq {
 			continue
 		}
-		if slices.Contains(t.chain, other.branch) {
+		if slices.Contains(t.chain, other.self) {
 			other.hasChild, t.hasParent = true, true
 		}
-		if slices.Contains(other.chain, t.branch) {
+		if slices.Contains(other.chain, t.self) {
 			t.hasChild, other.hasParent = true, true
 		}
 	}
@@ -111,9 +114,10 @@ func (c *Call) tryOf(e *event) *try {
 		return t
 	}
 	if len(c.tries) >= maxTries {
+		c.table.Counters.Overflow++
 		return c.tries[maxTries-1]
 	}
-	t := &try{branch: branch, cseq: e.cseq}
+	t := &try{branch: branch, self: hash([]byte(branch)), cseq: e.cseq}
 	c.tries = append(c.tries, t)
 	return t
 }
@@ -124,8 +128,9 @@ func (t *try) fork(tag []byte) *fork {
 			return &t.forks[i]
 		}
 	}
-	if len(t.forks) >= maxLegs {
-		return &t.forks[maxLegs-1]
+	if len(t.forks) >= maxLegs { // one that only rang makes room
+		i := max(slices.IndexFunc(t.forks, func(f fork) bool { return f.won.IsZero() }), 0)
+		t.forks = slices.Delete(t.forks, i, i+1)
 	}
 	t.forks = append(t.forks, fork{tag: string(tag)})
 	return &t.forks[len(t.forks)-1]
@@ -134,6 +139,16 @@ func (t *try) fork(tag []byte) *fork {
 // counts as an attempt: the hop nearest to the target. What came before it is
 // the same INVITE on its way.
 func (t *try) attempt() bool { return !t.hasChild }
+
+// usedAgain reports whether an INVITE is no part of this call, which is over,
+// but a new use of its Call-ID and From tag.
+func (c *Call) usedAgain(e *event) bool {
+	if !e.initialInvite() || e.cseq <= c.lastCSeq() {
+		return false
+	}
+	over, at := c.over()
+	return over && (c.answered() || e.at.Sub(at) > c.table.opt.Grace)
+}
 
 // pending reports whether a try as the caller made it still waits for its
 // final response.
@@ -152,6 +167,18 @@ func (c *Call) lastCSeq() uint32 {
 		last = max(last, t.cseq)
 	}
 	return last
+}
+
+// latestTry is the latest INVITE as the caller sent it, nil when none was
+// seen.
+func (c *Call) latestTry() *try {
+	var latest *try
+	for _, t := range c.tries {
+		if !t.hasParent && (latest == nil || t.cseq >= latest.cseq) {
+			latest = t
+		}
+	}
+	return latest
 }
 
 // outcome is the try whose final response the caller was left with: at the
