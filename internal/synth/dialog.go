@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // dialog is a call between a, who invites, and b, as both write it down.
@@ -339,6 +340,12 @@ func (d *dialog) hangup(by *party, mods ...mod) *msg {
 	bye := d.request(by, "BYE", mods...)
 	d.reply(bye, 200)
 	return bye
+}
+
+// ended hangs up by the caller and states the answered row.
+func (d *dialog) ended(c setup, flags ...string) {
+	bye := d.hangup(d.a)
+	d.s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: flags})
 }
 
 // reinvite changes the session: INVITE, 200, ACK, each with SDP.

@@ -184,8 +184,7 @@ func proxyWithMediaRelay(s *script) {
 		s.stream(d, side.name, &out, side.to[0], side.to[1], audio(pcmu, length))
 	}
 	s.wait(length + 50*time.Millisecond)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller"})
+	d.ended(c)
 }
 
 // spiral: the same INVITE passes a proxy twice, with another Request-URI the
@@ -201,8 +200,7 @@ func spiral(s *script) {
 	}
 	c := d.connect()
 	d.talk(3 * time.Second)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller"})
+	d.ended(c)
 }
 
 // mirroredTwice: the same packets twice from the switch. One row,

@@ -24,12 +24,6 @@ func (d *dialog) offered(offer, answer *sdp) setup {
 	return c
 }
 
-// ended hangs up by the caller and states the answered row.
-func (d *dialog) ended(c setup, flags ...string) {
-	bye := d.hangup(d.a)
-	d.s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: flags})
-}
-
 // rtcpMux: RTCP on the RTP port (RFC 5761). Attributed to the call.
 func rtcpMux(s *script) {
 	d := s.call(s.alice, s.bob)

@@ -123,8 +123,7 @@ func codecChange(s *script) {
 	b := s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, 10*time.Second))
 	s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), 10*time.Second)
 	s.wait(10 * time.Second)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: []string{"codec_change"}})
+	d.ended(c, "codec_change")
 }
 
 // faxed is p's SDP for T.38 over UDPTL.
@@ -153,8 +152,7 @@ func t38(s *script) {
 		s.datagram(emission{src: from, dst: to, dscp: 46, callID: d.callID, payload: body})
 		s.wait(30 * time.Millisecond)
 	}
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: []string{"t38"}})
+	d.ended(c, "t38")
 }
 
 // video: m=audio and m=video. Streams of both, voice MOS from audio only.
@@ -211,8 +209,7 @@ func holdMusic(s *script) {
 	s.wait(4 * time.Second)
 	d.reinvite(s.bob, s.bob.sdp(d.codecs...), s.alice.sdp(d.codecs...))
 	d.talk(2 * time.Second)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: []string{"on_hold"}})
+	d.ended(c, "on_hold")
 }
 
 // directMedia: after the answer a re-INVITE moves the media past the
@@ -246,8 +243,7 @@ func dtmfRTP(s *script) {
 	length := 4 * time.Second
 	s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), length)
 	s.wait(length)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: []string{"dtmf"}})
+	d.ended(c, "dtmf")
 }
 
 // dtmfInfo: digits in INFO. Counted; scrubbed from messages.
@@ -262,6 +258,5 @@ func dtmfInfo(s *script) {
 		s.wait(400 * time.Millisecond)
 	}
 	s.wait(1500 * time.Millisecond)
-	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", flags: []string{"dtmf"}})
+	d.ended(c, "dtmf")
 }
