@@ -23,7 +23,6 @@ type Config struct {
 	Agent      Agent      `yaml:"agent"`
 	Capture    Capture    `yaml:"capture"`
 	HEP        HEP        `yaml:"hep"`
-	Analyzer   Analyzer   `yaml:"analyzer"`
 	Dialog     Dialog     `yaml:"dialog"`
 	Media      Media      `yaml:"media"`
 	Store      Store      `yaml:"store"`
@@ -69,11 +68,6 @@ type HEP struct {
 	ReceiveBuffer  Size     `yaml:"receive_buffer"`
 }
 
-// Analyzer is the sharded correlation.
-type Analyzer struct {
-	Shards int `yaml:"shards"`
-}
-
 // Dialog holds the timers and limits of SIP dialogs, in packet time.
 type Dialog struct {
 	T1          Duration `yaml:"t1"`
@@ -81,7 +75,6 @@ type Dialog struct {
 	NoBye       Duration `yaml:"no_bye"`
 	LongestCall Duration `yaml:"longest_call"`
 	Grace       Duration `yaml:"grace"`
-	SkewWindow  Duration `yaml:"skew_window"`
 	MaxCalls    int      `yaml:"max_calls"`
 	Emergency   []string `yaml:"emergency"`
 	Headers     []string `yaml:"headers"`

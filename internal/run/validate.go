@@ -42,8 +42,6 @@ func (c *Config) Validate() error {
 	v.number("hep.max_connections", c.HEP.MaxConnections, 1, 1<<20)
 	v.size("hep.receive_buffer", c.HEP.ReceiveBuffer, 64<<10, 1<<30)
 
-	v.number("analyzer.shards", c.Analyzer.Shards, 0, 1024)
-
 	v.duration("dialog.t1", c.Dialog.T1, 10*time.Millisecond, time.Minute)
 	v.duration("dialog.timer_c", c.Dialog.TimerC, time.Second, day)
 	v.duration("dialog.no_bye", c.Dialog.NoBye, time.Second, day)
@@ -51,7 +49,6 @@ func (c *Config) Validate() error {
 	v.check(c.Dialog.LongestCall >= c.Dialog.TimerC, "dialog.longest_call", c.Dialog.LongestCall,
 		fmt.Sprintf("no less than dialog.timer_c (%s)", c.Dialog.TimerC))
 	v.duration("dialog.grace", c.Dialog.Grace, 0, time.Hour)
-	v.duration("dialog.skew_window", c.Dialog.SkewWindow, 0, time.Minute)
 	v.number("dialog.max_calls", c.Dialog.MaxCalls, 1, 100_000_000)
 	for i, s := range c.Dialog.Emergency {
 		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("dialog.emergency[%d]", i), s,
