@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -56,52 +55,51 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	var stopping atomic.Bool
+	gone := make(chan struct{})
 	go func() {
-		gone := make(chan struct{})
-		go func() {
-			_, _ = io.Copy(io.Discard, life)
-			close(gone)
-		}()
-		select {
-		case <-gone:
-		case <-term:
-		}
-		stopping.Store(true)
-		endSession(a)
+		_, _ = io.Copy(io.Discard, life)
+		close(gone)
 	}()
-	words := run("clickhouse-local",
-		"--path", filepath.Join(*home, "store"),
-		"--config-file", configFile(*home),
-		"--log-level", "warning", // the configuration file is not asked for it
-		"--listen_host", loopback,
-		"--tcp_port", strconv.Itoa(a.NativePort),
-		"--http_port", strconv.Itoa(a.HTTPPort),
-		"--query", session)
-	if stopping.Load() {
+	words := make(chan string, 1)
+	go func() {
+		words <- run("clickhouse-local",
+			"--path", filepath.Join(*home, "store"),
+			"--config-file", configFile(*home),
+			"--log-level", "warning", // the configuration file is not asked for it
+			"--listen_host", loopback,
+			"--tcp_port", strconv.Itoa(a.NativePort),
+			"--http_port", strconv.Itoa(a.HTTPPort),
+			"--query", session)
+	}()
+	select {
+	case w := <-words:
+		if w != "" {
+			fmt.Fprintln(os.Stderr, w)
+		}
+		return 1
+	case <-gone:
+	case <-term:
+	}
+	// In order: the engine closes its tables and returns. If it cannot, it dies
+	// with the process: what it acknowledged is on disk.
+	if err := endSession(a); err != nil {
+		fmt.Fprintln(os.Stderr, "end the session:", err)
 		return 0
 	}
-	if words != "" {
-		fmt.Fprintln(os.Stderr, words)
+	select {
+	case <-words:
+	case <-time.After(lingerLimit): // it waits some seconds for clients that stay connected; we do not
 	}
-	return 1
+	return 0
 }
 
-// endSession kills the sleeping query, upon which the engine closes its
-// tables and returns. An engine that does not is left to die with the process:
-// what it acknowledged is on disk.
-func endSession(a Access) {
+// endSession kills the sleeping query, upon which the session ends.
+func endSession(a Access) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	// Without keep-alive: the engine waits for open connections.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	if err := a.Query(ctx, client, "KILL QUERY WHERE user = '' AND query LIKE 'SELECT sleepEachRow(1) FROM system.numbers%' ASYNC"); err != nil {
-		fmt.Fprintln(os.Stderr, "end the session:", err)
-		os.Exit(0)
-	}
-	// The engine waits some seconds for clients that stay connected; we do not.
-	time.Sleep(lingerLimit)
-	os.Exit(0)
+	return a.Query(ctx, client, "KILL QUERY WHERE user = '' AND query LIKE 'SELECT sleepEachRow(1) FROM system.numbers%' ASYNC")
 }
 
 // takeStdin moves the pipe of our life away from descriptor 0, where the

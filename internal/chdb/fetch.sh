@@ -48,8 +48,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 echo "fetching $package $version (178 MB, 566 MB unpacked) ..." >&2
-(cd "$work" && npm pack --silent "$package@$version" >npm.out 2>npm.err) ||
-	die "npm pack $package@$version failed; is the network there, and the registry reachable? npm says: $(tail -n 5 "$work/npm.err" | tr '\n' ' ')"
+(cd "$work" && npm pack --loglevel=error "$package@$version" >npm.out 2>npm.err) ||
+	die "npm pack $package@$version failed; is the network there, and the registry reachable? npm says: $(grep -E 'error (code|network|[0-9]+|syscall|errno) ' "$work/npm.err" | head -n 4 | tr '\n' ' ')"
 tarball=$(find "$work" -name '*.tgz' | head -n 1)
 [ -n "$tarball" ] || die "npm pack wrote no package"
 
