@@ -128,7 +128,7 @@ func TestErrors(t *testing.T) {
 	f("hep:\n  listne: ':1'", "e.yaml:2: unknown key hep.listne; did you mean hep.listen?")
 	f("timer_c: 3m", "e.yaml:1: unknown key timer_c; did you mean dialog.timer_c?")
 	f("hep: {zzzzzz: 1}", "e.yaml:1: unknown key hep.zzzzzz; hep has listen, ports, auth_key, max_skew, max_connections, receive_buffer")
-	f("kafka: 1", "e.yaml:1: unknown key kafka; there are data, log, http, agent, capture, hep, analyzer, dialog, media, store, clickhouse, privacy")
+	f("kafka: 1", "e.yaml:1: unknown key kafka; there are data, log, http, agent, capture, hep, dialog, media, store, clickhouse, privacy")
 	f("dialog:\n  t1: soon", `e.yaml:2: dialog.t1 is "soon"; want a duration such as 250ms, 30s, 12h or 90d`)
 	f("dialog:\n  t1: 5", `e.yaml:2: dialog.t1 is "5"; want a duration such as 250ms, 30s, 12h or 90d`)
 	f("capture: {buffer: 1MegaByte}", `e.yaml:1: capture.buffer is "1MegaByte"; want a size in bytes such as 65535, 64KiB or 2GiB`)
