@@ -12,14 +12,18 @@ import (
 	"github.com/earshot-voip/earshot/internal/run"
 )
 
-// TestCorpusAgain reads every capture twice: the same bytes must come out.
+// TestCorpusAgain reads every capture twice, small ones more often, since an
+// order that comes from a map is the same most of the time: the same bytes
+// must come out.
 func TestCorpusAgain(t *testing.T) {
 	dir := corpusDir(t)
 	for _, w := range readTruth(t, dir) {
 		path := filepath.Join(dir, w.file)
 		first, _ := readCapture(t, path)
-		second, _ := readCapture(t, path)
-		compareBytes(t, w.file, first.jsonl, second.jsonl)
+		for range min(5, 1+5_000/(1+w.frames)) {
+			again, _ := readCapture(t, path)
+			compareBytes(t, w.file, first.jsonl, again.jsonl)
+		}
 	}
 }
 
