@@ -38,16 +38,13 @@ var refusals = []int{
 
 // code is the error code of the server, or 0 when it is none of the server's.
 func code(err error) int {
-	var a *ch.Exception
-	if errors.As(err, &a) {
+	if a, ok := errors.AsType[*ch.Exception](err); ok {
 		return int(a.Code)
 	}
-	var p proto.Error
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[proto.Error](err); ok {
 		return int(p)
 	}
-	var b *clickhouse.Exception
-	if errors.As(err, &b) {
+	if b, ok := errors.AsType[*clickhouse.Exception](err); ok {
 		return int(b.Code)
 	}
 	return 0

@@ -218,6 +218,7 @@ func (c *column) appendNull() {
 		c.data = append(c.data, 0, 0, 0, 0, 0, 0, 0, 0)
 	case kindAddr:
 		c.data = append(c.data, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	case kindStrings, kindUint32s, kindMap: // ClickHouse has no NULL for these
 	}
 }
 

@@ -34,8 +34,10 @@ func newCounters(reg prometheus.Registerer) (*counters, error) {
 		deadRows:    vec("dead_letter_rows_total", "Rows that ClickHouse refused for what they are, kept in dead-letter files, by table.", byTable),
 		retries:     vec("retries_total", "Inserts tried again, by reason: connection or server.", []string{"reason"}),
 		pendingRows: prometheus.NewGauge(prometheus.GaugeOpts{Name: "earshot_store_pending_rows", Help: "Rows appended and not yet acknowledged by ClickHouse."}),
-		flush: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "earshot_store_flush_seconds", Help: "Time to store one batch, retries included.",
-			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)}),
+		flush: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "earshot_store_flush_seconds", Help: "Time to store one batch, retries included.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}),
 	}
 	if reg == nil {
 		return c, nil
@@ -55,8 +57,7 @@ func newCounters(reg prometheus.Registerer) (*counters, error) {
 
 func register[C prometheus.Collector](reg prometheus.Registerer, c C, before error) (C, error) {
 	err := reg.Register(c)
-	var there prometheus.AlreadyRegisteredError
-	if errors.As(err, &there) {
+	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		return there.ExistingCollector.(C), before
 	}
 	return c, errors.Join(before, err)

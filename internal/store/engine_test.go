@@ -78,7 +78,7 @@ func database(t testing.TB) string {
 	// The engine's user owns the database earshot only: each test empties it.
 	dsn := shared.server.DSN()
 	s := open(t, dsn, store.Options{})
-	for _, name := range strings.Fields(rows(t, s, "SELECT name FROM system.tables WHERE database = 'earshot'")) {
+	for name := range strings.FieldsSeq(rows(t, s, "SELECT name FROM system.tables WHERE database = 'earshot'")) {
 		exec(t, s, "DROP TABLE earshot."+name+" SYNC")
 	}
 	return dsn

@@ -38,8 +38,8 @@ func fill(v reflect.Value, n int, field *int) {
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), n, field)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n, field)
+		for _, field0 := range v.Fields() {
+			fill(field0, n, field)
 		}
 	case reflect.String:
 		v.SetString(fmt.Sprintf("text %d \x00\xff'\n", k))
@@ -95,8 +95,10 @@ func call(n int) *record.Call {
 		SrdMs: new(120.5), PddMs: new(1000.0), SetupMs: new(3000.0), DurationMs: new(87000.0), Invites: 1, MediaSeen: "both", Scale: new("NB"), MosLQ: new(4.21), MosLQMin: new(3.9), MosSamples: new(uint32(18)),
 		Flags: []string{"plc_assumed"},
 	}
-	side := record.Side{Packets: new(uint64(4350 + n%7)), Expected: new(uint64(4360)), Lost: new(uint64(3)), LossPct: new(0.07), Duplicates: new(uint64(0)), Reordered: new(uint64(0)), JitterMeanMs: new(1.25), JitterMaxMs: new(6.5),
-		RLQ: new(91.3), MosLQ: new(4.38), MosLQMin: new(4.1), Codec: new("PCMA"), SSRCs: []uint32{uint32(n * 7919)}, RttMs: new(41.0)}
+	side := record.Side{
+		Packets: new(uint64(4350 + n%7)), Expected: new(uint64(4360)), Lost: new(uint64(3)), LossPct: new(0.07), Duplicates: new(uint64(0)), Reordered: new(uint64(0)), JitterMeanMs: new(1.25), JitterMaxMs: new(6.5),
+		RLQ: new(91.3), MosLQ: new(4.38), MosLQMin: new(4.1), Codec: new("PCMA"), SSRCs: []uint32{uint32(n * 7919)}, RttMs: new(41.0),
+	}
 	c.SessionID = c.CallID
 	c.A, c.B = side, side
 	return c

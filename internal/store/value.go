@@ -54,7 +54,7 @@ func plain(v reflect.Value, digits int) any {
 		if v.IsNil() {
 			return nil
 		}
-		if b, ok := v.Interface().(*big.Int); ok {
+		if b, ok := reflect.TypeAssert[*big.Int](v); ok {
 			return json.Number(b.String())
 		}
 		v = v.Elem()
@@ -81,7 +81,7 @@ func plain(v reflect.Value, digits int) any {
 	case reflect.String:
 		return v.String()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if s, ok := v.Interface().(fmt.Stringer); ok { // intervals, times of day
+		if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok { // intervals, times of day
 			return s.String()
 		}
 		return json.Number(strconv.FormatInt(v.Int(), 10))
@@ -92,7 +92,7 @@ func plain(v reflect.Value, digits int) any {
 	case reflect.Float64:
 		return number(v.Float(), 64)
 	case reflect.Slice, reflect.Array:
-		if s, ok := v.Interface().(fmt.Stringer); ok { // UUID
+		if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok { // UUID
 			return s.String()
 		}
 		all := make([]any, v.Len())
@@ -108,7 +108,7 @@ func plain(v reflect.Value, digits int) any {
 		slices.SortFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
 		return all
 	}
-	if s, ok := v.Interface().(fmt.Stringer); ok {
+	if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok {
 		return s.String()
 	}
 	if b, err := json.Marshal(v.Interface()); err == nil {
