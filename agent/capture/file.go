@@ -100,15 +100,14 @@ func (f *File) open(mayUnzip bool) error {
 // Next returns the next frame, io.EOF at the end, a *TruncatedError where the
 // file is cut short, a *FormatError where it is damaged. After an error it
 // returns the same error again.
-func (f *File) Next() (packet.Frame, error) {
-	if f.err != nil {
-		return packet.Frame{}, f.err
-	}
-	if f.next == nil {
-		return f.pcap.next()
-	}
-	fr, err := f.next()
-	if err != nil {
+func (f *File) Next() (fr packet.Frame, err error) {
+	switch {
+	case f.err != nil:
+		err = f.err
+	case f.next == nil:
+		err = f.pcap.next(&fr)
+	default:
+		fr, err = f.next()
 		f.err = err
 	}
 	return fr, err

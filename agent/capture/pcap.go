@@ -100,22 +100,27 @@ func (p *pcapFile) u32(b []byte) uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-// next reads one record: seconds, fraction, captured length, length on the
-// wire (4 bytes each), and in Kuznetzov's format 8 bytes of interface,
-// protocol and packet type.
-func (p *pcapFile) next() (f packet.Frame, err error) {
+// next reads one record into f: seconds, fraction, captured length, length on
+// the wire (4 bytes each), and in Kuznetzov's format 8 bytes of interface,
+// protocol and packet type. It fills f in place, field by field: a frame that
+// is copied right after it was written stalls the processor at each copy.
+func (p *pcapFile) next(f *packet.Frame) error {
 	in := p.file.in
-	b, err := in.peek(p.header)
-	if err != nil {
-		return f, p.end(b, err)
+	b := in.buf[in.at:in.end]
+	if len(b) < p.header {
+		var err error
+		if b, err = in.peek(p.header); err != nil {
+			return p.end(b, err)
+		}
 	}
+	h := (*[16]byte)(b)
 	var sec, fraction, captured, wire uint32
 	if p.swapped {
-		sec, fraction = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
-		captured, wire = binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])
+		sec, fraction = binary.BigEndian.Uint32(h[:]), binary.BigEndian.Uint32(h[4:])
+		captured, wire = binary.BigEndian.Uint32(h[8:]), binary.BigEndian.Uint32(h[12:])
 	} else {
-		sec, fraction = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
-		captured, wire = binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+		sec, fraction = binary.LittleEndian.Uint32(h[:]), binary.LittleEndian.Uint32(h[4:])
+		captured, wire = binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
 	}
 	if p.old {
 		captured, wire = wire, captured
@@ -123,18 +128,21 @@ func (p *pcapFile) next() (f packet.Frame, err error) {
 	if captured > uint32(p.limit) {
 		p.file.err = &FormatError{Path: p.file.name, Offset: in.offset,
 			Found: fmt.Sprintf("a record of %d bytes", captured)}
-		return f, p.file.err
+		return p.file.err
 	}
 	n := p.header + int(captured)
-	if b, err = in.peek(n); err != nil {
-		return f, p.end(b, err)
+	if len(b) < n {
+		var err error
+		if b, err = in.peek(n); err != nil {
+			return p.end(b, err)
+		}
 	}
 	in.skip(n)
 	f.Time = time.Unix(int64(sec), int64(fraction)*p.unit).UTC()
 	f.Link = p.link
 	f.WireLen = max(int(wire), int(captured))
-	f.Data = b[p.header:]
-	return f, nil
+	f.Data = b[p.header:n:n]
+	return nil
 }
 
 // end notes why the file ends here: b is what is left of it.
