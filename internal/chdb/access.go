@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -53,8 +54,11 @@ var ErrNotRunning = errors.New("no embedded ClickHouse is running there")
 func Running(dir string) (Access, error) {
 	home := filepath.Join(dir, "clickhouse")
 	f, err := os.OpenFile(lockFile(home), os.O_RDWR, 0)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return Access{}, fmt.Errorf("data directory %s: %w", dir, ErrNotRunning)
+	}
+	if err != nil {
+		return Access{}, fmt.Errorf("embedded ClickHouse of another user: %w; ask as that user, or as root", err)
 	}
 	defer f.Close()
 	// A shared lock is refused exactly while a supervisor lives.
