@@ -30,13 +30,22 @@ func OpenLive(o LiveOptions) (*Live, error) {
 	if err != nil {
 		return nil, fmt.Errorf("capture from interface %q: %w", o.Interface, explain(o.Interface, err))
 	}
+	l := &Live{name: o.Interface, handle: h, link: packet.LinkType(h.LinkType())}
 	if o.Filter != "" {
-		if err := h.SetBPFFilter(o.Filter); err != nil {
+		if err := l.SetFilter(o.Filter); err != nil {
 			h.Close()
-			return nil, fmt.Errorf("capture filter %q: %w; see pcap-filter(7)", o.Filter, err)
+			return nil, err
 		}
 	}
-	return &Live{name: o.Interface, handle: h, link: packet.LinkType(h.LinkType())}, nil
+	return l, nil
+}
+
+// SetFilter replaces the capture filter, in the language of pcap-filter(7).
+func (l *Live) SetFilter(filter string) error {
+	if err := l.handle.SetBPFFilter(filter); err != nil {
+		return fmt.Errorf("capture filter %q: %w; see pcap-filter(7)", filter, err)
+	}
+	return nil
 }
 
 func activate(o LiveOptions) (*pcap.Handle, error) {
