@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/bus"
@@ -23,7 +23,7 @@ type Sender struct {
 	log *slog.Logger
 	in  *bus.Memory
 
-	Sent, Failed, Unfit atomic.Uint64 // packets: sent, lost with a connection, too large for HEP
+	Sent, Failed, Unfit atomic.Uint64 // packets: sent, of these known to be lost, too large for HEP
 }
 
 // SendOptions of a Sender.
@@ -72,23 +72,32 @@ func splitCollector(c string) (network, addr string, err error) {
 	return "", "", fmt.Errorf("collector %q: want udp://host:port or tcp://host:port", c)
 }
 
-// Run sends until the input ends.
+// line is the way to a collector.
+type line struct {
+	conn    net.Conn
+	out     *bufio.Writer // of a stream; nil for UDP: a datagram a packet
+	waiting int           // packets in out that no write has taken yet
+	refused time.Time     // when nobody received the last time
+	cut     func() bool   // what ends a write when the sender is given up
+}
+
+func (l *line) close() {
+	if l.conn != nil {
+		l.cut()
+		l.conn.Close()
+		l.conn, l.out, l.waiting = nil, nil, 0
+	}
+}
+
+// Run sends until the input ends. When ctx ends first, what is left is lost,
+// and the error says how much.
 func (s *Sender) Run(ctx context.Context) error {
-	var conn net.Conn
-	var out *bufio.Writer
+	var l line
+	defer l.close()
 	var buf []byte
 	options := hep.Options{AuthKey: s.opt.AuthKey, Boot: uint64(time.Now().UnixNano())}
-	inFlight := 0 // packets in out that no write has taken yet
-	closeConn := func() {
-		if conn != nil {
-			conn.Close()
-			conn = nil
-		}
-	}
-	defer closeConn()
-	paced := 0
 	for {
-		b, err := s.in.Next(ctx)
+		b, err := s.in.Next(context.Background())
 		if err != nil {
 			break
 		}
@@ -98,81 +107,123 @@ func (s *Sender) Run(ctx context.Context) error {
 				continue // no other collector knows it, and ours has its own
 			}
 			options.Sequence++
-			buf, err = hep.Append(buf[:0], p, &options)
-			if err != nil {
+			if buf, err = hep.Append(buf[:0], p, &options); err != nil {
 				s.Unfit.Add(1)
 				s.log.Warn("packet does not fit into HEP", "bytes", len(p.Payload), "error", err)
 				continue
 			}
-			for {
-				if conn == nil {
-					if conn, out, err = s.connect(ctx); err != nil {
-						return err
-					}
-					inFlight = 0
-				}
-				if out == nil { // UDP: one datagram a packet
-					if _, err = conn.Write(buf); err == nil || isRefused(err) {
-						// A refusal tells of an earlier datagram: nobody listens.
-						if err != nil {
-							s.Failed.Add(1)
-							s.log.Warn("collector refuses HEP", "collector", conn.RemoteAddr(), "error", err)
-						}
-						s.Sent.Add(1)
-						if paced++; s.opt.Pace && paced%32 == 0 {
-							time.Sleep(time.Millisecond)
-						}
-						break
-					}
-				} else if _, err = out.Write(buf); err == nil {
-					inFlight++
-					s.Sent.Add(1)
-					break
-				}
-				s.Failed.Add(uint64(inFlight))
-				s.log.Warn("connection to the collector broke; connecting again", "lost", inFlight, "error", err)
-				closeConn()
+			if err := s.send(ctx, &l, buf); err != nil {
+				return s.lose(uint64(len(b.Packets)-i), err)
 			}
 		}
 		s.in.Recycle(b)
-		if out != nil && s.in.Len() == 0 {
-			if err := out.Flush(); err != nil {
-				s.Failed.Add(uint64(inFlight))
-				s.log.Warn("connection to the collector broke; connecting again", "lost", inFlight, "error", err)
-				closeConn()
-			}
-			inFlight = 0
+		if s.in.Len() == 0 {
+			s.flush(&l)
 		}
 	}
-	if out != nil && conn != nil {
-		if err := out.Flush(); err != nil {
-			s.Failed.Add(uint64(inFlight))
-			return fmt.Errorf("send the last packets to %s: %w", conn.RemoteAddr(), err)
-		}
-	}
+	s.flush(&l)
 	if n := s.Failed.Load(); n > 0 && s.opt.GiveUp {
-		return fmt.Errorf("%d of %d packets were lost on the way to the collector", n, s.Sent.Load())
+		return fmt.Errorf("%d of %d packets were lost on the way to the collector: is one listening there?", n, s.Sent.Load())
 	}
 	return nil
 }
 
-// Drained says what was sent, for the log.
-func (s *Sender) Drained() string { return fmt.Sprintf("%d packets sent", s.Sent.Load()) }
+// send writes one frame. Its error is that of connecting: the end.
+func (s *Sender) send(ctx context.Context, l *line, frame []byte) error {
+	for {
+		if l.conn == nil {
+			if err := s.connect(ctx, l); err != nil {
+				return err
+			}
+		}
+		if l.out == nil {
+			s.sendDatagram(l, frame)
+			return nil
+		}
+		if _, err := l.out.Write(frame); err == nil {
+			l.waiting++
+			s.Sent.Add(1)
+			return nil
+		} else {
+			s.broke(l, err)
+		}
+	}
+}
 
-func isRefused(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "write" && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, net.ErrClosed)
+// sendDatagram sends over UDP, where a failure says nothing about the next
+// datagram.
+func (s *Sender) sendDatagram(l *line, frame []byte) {
+	_, err := l.conn.Write(frame)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		// This tells of a datagram before, which nobody received; this one was not
+		// sent.
+		s.Failed.Add(1)
+		s.complain(l, err)
+		_, err = l.conn.Write(frame)
+	}
+	if err != nil {
+		s.Failed.Add(1)
+		s.complain(l, err)
+	}
+	if s.Sent.Add(1)%32 == 0 && s.opt.Pace {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// complain says once in a while that UDP does not get through.
+func (s *Sender) complain(l *line, err error) {
+	if now := time.Now(); now.Sub(l.refused) > 30*time.Second {
+		l.refused = now
+		s.log.Warn("HEP does not reach the collector: what is sent there is lost", "collector", l.conn.RemoteAddr(), "lost", s.Failed.Load(), "error", err)
+	}
+}
+
+func (s *Sender) flush(l *line) {
+	if l.out == nil {
+		return
+	}
+	if err := l.out.Flush(); err != nil {
+		s.broke(l, err)
+	}
+	l.waiting = 0
+}
+
+func (s *Sender) broke(l *line, err error) {
+	s.Failed.Add(uint64(l.waiting))
+	s.log.Warn("connection to the collector broke; connecting again", "lost", l.waiting, "error", err)
+	l.close()
+}
+
+// lose takes what is left in the input, so that the stages before can end.
+func (s *Sender) lose(packets uint64, err error) error {
+	if s.opt.GiveUp {
+		return err
+	}
+	for {
+		b, next := s.in.Next(context.Background())
+		if next != nil {
+			s.Failed.Add(packets)
+			return fmt.Errorf("%d packets were not sent: %w", packets, err)
+		}
+		packets += uint64(len(b.Packets))
+		s.in.Recycle(b)
+	}
+}
+
+// Drained says what was sent, for the log.
+func (s *Sender) Drained() string {
+	return fmt.Sprintf("%d packets sent, %d of them lost", s.Sent.Load(), s.Failed.Load())
 }
 
 // connect opens the first collector that answers; it tries until ctx ends.
-func (s *Sender) connect(ctx context.Context) (net.Conn, *bufio.Writer, error) {
+func (s *Sender) connect(ctx context.Context, l *line) error {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	for {
 		var errs []error
 		for _, c := range s.opt.Collectors {
 			network, addr, err := splitCollector(c)
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err != nil {
@@ -180,19 +231,21 @@ func (s *Sender) connect(ctx context.Context) (net.Conn, *bufio.Writer, error) {
 				continue
 			}
 			s.log.Info("sending to the collector", "collector", c)
-			if network == "udp" {
-				return conn, nil, nil
+			l.conn, l.out = conn, nil
+			if network != "udp" {
+				l.out = bufio.NewWriterSize(conn, 1<<16)
 			}
-			return conn, bufio.NewWriterSize(conn, 1<<16), nil
+			l.cut = context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Now()) })
+			return nil
 		}
 		if s.opt.GiveUp || ctx.Err() != nil {
-			return nil, nil, errors.Join(errs...)
+			return errors.Join(errs...)
 		}
 		s.log.Warn("no collector answers; trying again", "error", errors.Join(errs...))
 		select {
 		case <-time.After(s.opt.Retry):
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return errors.Join(errs...)
 		}
 	}
 }

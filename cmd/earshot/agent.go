@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/earshot-voip/earshot/agent"
 	"github.com/earshot-voip/earshot/agent/capture"
@@ -68,27 +69,52 @@ func (k *agentCommand) Run(a *app) error {
 		return err
 	}
 	group := run.NewGroup(a.log)
+	own := ownPorts(&a.config, "", netip.AddrPort{})
 	frames := bus.NewMemory(64)
 	for _, t := range taps {
+		if err := t.live.SetFilter(tapFilter(t.Name, a.config.Capture.Filter, own)); err != nil {
+			return err
+		}
 		t.Out = frames
 		group.Add("capture "+t.Name, t)
 	}
 	out := bus.NewPublisher(sender.Input())
-	ag := agent.New(liveAgentOptions(&a.config, netip.AddrPort{}), func(p *packet.Packet) {
+	ag := agent.New(liveAgentOptions(&a.config, own), func(p *packet.Packet) {
 		if err := out.Add(context.Background(), p); err != nil {
 			a.log.Error("packet was not sent", "error", err)
 		}
 	})
+	giveUp, hurry := context.WithCancel(context.Background())
+	defer hurry()
+	group.Add("stop", run.Func(func(ctx context.Context) error {
+		<-ctx.Done()
+		time.AfterFunc(lastSend, hurry)
+		return nil
+	}))
 	group.Add("agent", run.Func(func(ctx context.Context) error {
+		defer sender.Input().Close() // upon which the sender ends
 		return ag.Run(ctx, frames, func() {
 			if err := out.Flush(context.Background()); err != nil {
 				a.log.Error("packets were not sent", "error", err)
 			}
 		})
 	}))
-	group.Add("sender", sender)
+	group.Add("sender", sending{sender, giveUp})
 	return group.Run(a.ctx)
 }
+
+// lastSend is how long packets may wait for a collector once the process is
+// told to stop: it has 10 s for everything.
+const lastSend = 5 * time.Second
+
+// sending is a Sender that ends when its input does, and is given up when
+// another context ends than that of its group.
+type sending struct {
+	*agent.Sender
+	giveUp context.Context
+}
+
+func (s sending) Run(context.Context) error { return s.Sender.Run(s.giveUp) }
 
 // readFile sends what an agent makes of a capture file, and ends.
 func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
@@ -105,7 +131,10 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	go func() { done <- sender.Run(ctx) }()
+	go func() {
+		defer cancel() // nobody takes anything any more
+		done <- sender.Run(ctx)
+	}()
 	out := bus.NewPublisher(in)
 	var failed error
 	ag := agent.New(agentOptions(&a.config, a.config.NodeName()), func(p *packet.Packet) {
@@ -133,11 +162,6 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 			break
 		}
 		observe(decoder.Decode(&frame))
-		select {
-		case err := <-done: // the sender gave up
-			return errors.Join(readErr, err)
-		default:
-		}
 	}
 	observe(decoder.Flush())
 	ag.Close()
@@ -145,6 +169,11 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 		failed = out.Flush(ctx)
 	}
 	in.Close()
+	if a.ctx.Err() != nil {
+		failed = errors.New("interrupted: what was read until then is sent")
+	} else if errors.Is(failed, context.Canceled) {
+		failed = nil // the sender says why
+	}
 	err = errors.Join(readErr, failed, <-done)
 	if err == nil {
 		a.log.Info("all sent", "packets", sender.Sent.Load())
