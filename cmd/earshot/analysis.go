@@ -26,17 +26,32 @@ type analysis struct {
 	most     int
 	boot     string // begins every token: positions begin anew with the process
 	rows     int
-	stored   uint64
 	failed   error
 	snapshot atomic.Pointer[analyzer.Counters]
-	flushing atomic.Int64 // since when, Unix ns; 0 while nothing is being stored
+	flushing atomic.Int64  // since when, Unix ns; 0 while nothing is being stored
+	stored   atomic.Uint64 // rows
+	stopped  atomic.Uint64 // stored when the end came
+	giveUp   context.Context
+	hurry    context.CancelFunc
 }
+
+// lastFlush is how long rows may wait for the store once the process is told
+// to stop: it has 10 s for everything.
+const lastFlush = 7 * time.Second
 
 func newAnalysis(c *run.Config, road *bus.Memory, db *store.Store, log *slog.Logger) *analysis {
 	s := &analysis{road: road, writer: db.NewWriter(), log: log, most: c.Store.BatchRows, boot: fmt.Sprintf("run-%x", time.Now().UnixNano())}
+	s.giveUp, s.hurry = context.WithCancel(context.Background())
 	s.analyzer = analyzer.New(analyzerOptions(c), s.row)
 	s.snapshot.Store(&analyzer.Counters{})
 	return s
+}
+
+// stopping tells that the process will end: the store is given up when it does
+// not take rows by then.
+func (s *analysis) stopping() {
+	s.stopped.Store(s.stored.Load())
+	time.AfterFunc(lastFlush, s.hurry)
 }
 
 func (s *analysis) row(row any) {
@@ -47,12 +62,13 @@ func (s *analysis) row(row any) {
 	s.rows++
 }
 
-// Run works until ctx ends and everything on the bus is taken.
-func (s *analysis) Run(ctx context.Context) error {
-	defer s.writer.Close()
+// Run works until the bus ends: the stage before closes it when everything is
+// on it. Until then it stores without haste, however long the store is away.
+func (s *analysis) Run(context.Context) error {
+	defer s.hurry()
 	var position uint64
 	for {
-		b, err := s.road.Next(ctx)
+		b, err := s.road.Next(context.Background())
 		if err != nil {
 			break
 		}
@@ -64,41 +80,62 @@ func (s *analysis) Run(ctx context.Context) error {
 			s.analyzer.Observe(p)
 		}
 		s.road.Recycle(b)
-		if s.failed != nil {
-			return s.failed
-		}
 		if tick {
 			c := s.analyzer.Snapshot()
 			s.snapshot.Store(&c)
 		}
-		if tick || s.rows >= s.most || s.writer.Bytes() >= maxBatchBytes {
-			if err := s.flush(ctx, position, ""); err != nil && ctx.Err() == nil {
-				return err
-			}
+		if s.failed == nil && (tick || s.rows >= s.most || s.writer.Bytes() >= maxBatchBytes) {
+			s.failed = s.flush(position, "")
+		}
+		if s.failed != nil {
+			return s.lose()
 		}
 	}
 	s.analyzer.Close()
 	c := s.analyzer.Snapshot()
 	s.snapshot.Store(&c)
-	// The last rows have the time that is left for stopping.
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 6*time.Second)
-	defer cancel()
-	if err := s.flush(end, position, "-end"); err != nil {
-		return fmt.Errorf("%d rows were not stored: %w", s.rows, err)
+	if s.failed == nil {
+		s.failed = s.flush(position, "-end")
 	}
-	return s.failed
+	if s.failed != nil {
+		return s.lose()
+	}
+	return s.writer.Close()
 }
 
-func (s *analysis) flush(ctx context.Context, position uint64, suffix string) error {
+// lose takes what is left on the bus, so that the stages before can end, and
+// says how much was not stored, and why.
+func (s *analysis) lose() error {
+	rows, packets := s.writer.Rows(), 0
+	err := errors.Join(s.failed, s.writer.Close())
+	drain := func() {
+		for {
+			b, err := s.road.Next(context.Background())
+			if err != nil {
+				return
+			}
+			packets += len(b.Packets)
+			s.road.Recycle(b)
+		}
+	}
+	if s.giveUp.Err() == nil { // the others are told to stop because of this error
+		go drain()
+		return fmt.Errorf("lost %d rows: %w", rows, err)
+	}
+	drain()
+	return fmt.Errorf("lost %d rows, and %d packets that waited behind them: %w", rows, packets, err)
+}
+
+func (s *analysis) flush(position uint64, suffix string) error {
 	if s.rows == 0 {
 		return nil
 	}
 	s.flushing.Store(time.Now().UnixNano())
 	defer s.flushing.Store(0)
-	if err := s.writer.Flush(ctx, fmt.Sprintf("%s-%d%s", s.boot, position, suffix)); err != nil {
+	if err := s.writer.Flush(s.giveUp, fmt.Sprintf("%s-%d%s", s.boot, position, suffix)); err != nil {
 		return err
 	}
-	s.stored += uint64(s.rows)
+	s.stored.Add(uint64(s.rows))
 	s.rows = 0
 	return nil
 }
@@ -114,4 +151,6 @@ func (s *analysis) stuck() error {
 }
 
 // Drained says what was stored, for the log.
-func (s *analysis) Drained() string { return fmt.Sprintf("%d rows stored", s.stored) }
+func (s *analysis) Drained() string {
+	return fmt.Sprintf("%d rows stored, %d in all", s.stored.Load()-s.stopped.Load(), s.stored.Load())
+}

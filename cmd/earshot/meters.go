@@ -31,6 +31,9 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	counter("earshot_hep_bytes_total", "Bytes of HEP received.", nil, h.Counts.Bytes.Load)
 	counter("earshot_hep_clamped_total", "HEP packets whose impossible clock was replaced.", nil, h.Counts.Clamped.Load)
 	counter("earshot_hep_refused_total", "HEP packets refused.", prometheus.Labels{"reason": collector.ReasonAuthKey}, h.Counts.AuthKey.Load)
+	counter("earshot_hep_connections_refused_total", "HEP connections refused because too many were open.", nil, h.Counts.Connections.Load)
+	counter("earshot_hep_socket_overflow_total", "HEP datagrams lost because the socket's buffer was full.", nil, h.Counts.Overflow.Load)
+	counter("earshot_hep_link_lost_total", "Packets that agents numbered and that never came.", nil, h.Counts.Lost.Load)
 	for _, e := range hep.Errors() {
 		counter("earshot_hep_refused_total", "HEP packets refused.", prometheus.Labels{"reason": e.String()}, h.Counts.Errors[e].Load)
 	}

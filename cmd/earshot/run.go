@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,11 +108,14 @@ func serve(a *app, demo, check bool) (err error) {
 	c := &a.config
 	registry := run.NewRegistry(versionText())
 	health := &run.Health{}
+	captureHealth, hepHealth, storeHealth := (*run.Condition)(nil), health.Component("hep"), health.Component("store")
+	if len(c.Capture.Interfaces) > 0 {
+		captureHealth = health.Component("capture")
+	}
 	group := run.NewGroup(a.log)
 
 	road := bus.NewMemory(64)
-	copt := collectorOptions(c)
-	hep := collector.New(copt, road, a.log)
+	hep := collector.New(collectorOptions(c), road, a.log)
 	if err := hep.Listen(); err != nil {
 		return err
 	}
@@ -125,6 +131,9 @@ func serve(a *app, demo, check bool) (err error) {
 	if err != nil {
 		return err
 	}
+	// From here on /healthz answers: starting the store may take a while.
+	server, stopWeb := answering(a.ctx, web)
+	defer stopWeb()
 	dsn, engine, err := openEngine(a)
 	if err != nil {
 		return err
@@ -141,24 +150,33 @@ func serve(a *app, demo, check bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Migrate(a.ctx); err != nil {
-		return err
-	}
 	if check {
 		_, err := fmt.Fprintln(a.stdout, "ready to run: configuration, ports, interfaces and store are in order")
 		return err
 	}
+	if err := db.Migrate(a.ctx); err != nil {
+		return err
+	}
 
 	analysis := newAnalysis(c, road, db, a.log)
+	group.Add("stop", run.Func(func(ctx context.Context) error { // the first that is told
+		<-ctx.Done()
+		analysis.stopping()
+		return nil
+	}))
 	meters := newMeters(registry, hep, analysis)
 	if len(taps) > 0 {
+		own := ownPorts(c, dsn, hep.Addr())
 		frames := bus.NewMemory(64)
 		for _, t := range taps {
+			if err := t.live.SetFilter(tapFilter(t.Name, c.Capture.Filter, own)); err != nil {
+				return err
+			}
 			t.Out = frames
 			group.Add("capture "+t.Name, t)
 		}
 		out := bus.NewPublisher(hep.Input())
-		ag := agent.New(liveAgentOptions(c, hep.Addr()), func(p *packet.Packet) {
+		ag := agent.New(liveAgentOptions(c, own), func(p *packet.Packet) {
 			if err := out.Add(context.Background(), p); err != nil {
 				a.log.Error("packet was not passed on", "error", err)
 			}
@@ -171,7 +189,7 @@ func serve(a *app, demo, check bool) (err error) {
 				meters.agent(ag.Counters)
 			})
 		}))
-		health.Component("capture").Ready()
+		captureHealth.Ready()
 	}
 	if demo {
 		group.Add("demo", run.Func(func(ctx context.Context) error { return playDemo(ctx, c, hep.Input()) }))
@@ -179,11 +197,9 @@ func serve(a *app, demo, check bool) (err error) {
 	group.Add("collector", hep)
 	group.Add("analyzer", analysis)
 	if web != nil {
-		group.Add("http", web)
+		group.Add("http", server)
 	}
-	hepHealth := health.Component("hep")
 	hepHealth.Ready()
-	storeHealth := health.Component("store")
 	group.Add("health", run.Func(func(ctx context.Context) error {
 		for {
 			pctx, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -200,9 +216,36 @@ func serve(a *app, demo, check bool) (err error) {
 	return group.Run(a.ctx)
 }
 
+// answering serves HTTP at once, and gives a component that stands for the
+// server in a group. stop ends it where no group does.
+func answering(ctx context.Context, web *run.HTTPServer) (c run.Component, stop func()) {
+	if web == nil {
+		return nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- web.Run(ctx) }()
+	c = run.Func(func(ctx context.Context) error {
+		select {
+		case err := <-served:
+			return err
+		case <-ctx.Done():
+		}
+		cancel()
+		return <-served
+	})
+	return c, cancel
+}
+
+// tap is an agent.Tap of a live interface.
+type tap struct {
+	*agent.Tap
+	live *capture.Live
+}
+
 // openTaps opens every interface.
-func openTaps(a *app) ([]*agent.Tap, error) {
-	var taps []*agent.Tap
+func openTaps(a *app) ([]tap, error) {
+	var taps []tap
 	for _, name := range a.config.Capture.Interfaces {
 		live, err := capture.OpenLive(capture.LiveOptions{
 			Interface: name, Filter: a.config.Capture.Filter, SnapLen: int(a.config.Capture.SnapLen),
@@ -211,20 +254,55 @@ func openTaps(a *app) ([]*agent.Tap, error) {
 		if err != nil {
 			return nil, err
 		}
-		taps = append(taps, &agent.Tap{Name: name, Source: live, Options: packet.Options{HEPPorts: []uint16{}}})
+		taps = append(taps, tap{&agent.Tap{Name: name, Source: live, Options: packet.Options{HEPPorts: []uint16{}}}, live})
 	}
 	return taps, nil
 }
 
+// ownPorts are those on which this process talks to its own parts: what it
+// says there is no traffic to monitor. SIP inside an INSERT would be stored,
+// and captured, and stored.
+func ownPorts(c *run.Config, dsn string, hep netip.AddrPort) []uint16 {
+	ports := slices.Clone(c.HEP.Ports)
+	if hep.IsValid() {
+		ports = append(ports, hep.Port())
+	}
+	for _, address := range append([]string{dsn}, c.Agent.Collectors...) {
+		u, err := url.Parse(address)
+		if err != nil {
+			continue
+		}
+		if p, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
+			ports = append(ports, uint16(p))
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// tapFilter spares the kernel's ring what goes over the loopback interface
+// between parts of this process: one batch of rows would fill it.
+func tapFilter(name, filter string, own []uint16) string {
+	if i, err := net.InterfaceByName(name); name != "any" && (err != nil || i.Flags&net.FlagLoopback == 0) || len(own) == 0 {
+		return filter
+	}
+	without := make([]string, len(own))
+	for i, p := range own {
+		without[i] = fmt.Sprintf("tcp port %d", p)
+	}
+	spared := "not (" + strings.Join(without, " or ") + ")"
+	if filter == "" {
+		return spared
+	}
+	return "(" + filter + ") and " + spared
+}
+
 // liveAgentOptions are those of an agent on a live interface: HEP that it sees
 // there reaches its collector by itself.
-func liveAgentOptions(c *run.Config, hep netip.AddrPort) agent.Options {
+func liveAgentOptions(c *run.Config, own []uint16) agent.Options {
 	o := agentOptions(c, c.NodeName())
 	o.UnwrapHEP = nil
-	o.IgnorePorts = c.HEP.Ports
-	if hep.IsValid() {
-		o.IgnorePorts = append([]uint16{hep.Port()}, o.IgnorePorts...)
-	}
+	o.IgnorePorts = own
 	return o
 }
 
