@@ -42,7 +42,12 @@ type Counters struct {
 	SIP, RTCP, Reports, Drops, Unread uint64
 	Calls, Streams, Intervals         uint64
 	StreamsUnmatched                  uint64 // rows of streams that met no dialog
-	StreamsEvicted                    uint64
+	StreamsEvicted                    uint64 // reports of streams beyond MaxStreams
+	StreamsAbandoned                  uint64 // whose agent fell silent before the last report
+	ReportsRepeated                   uint64 // came twice, or after a later one
+	ReportsLost                       uint64 // on the way: a later one made up for their totals
+	RTCPRefused                       uint64 // said of more streams than are remembered
+	BindsRefused                      uint64 // media addresses that too many calls announced
 	OpenCalls, OpenStreams            int
 	Dialog                            dialog.Counters
 }
@@ -60,14 +65,16 @@ type Analyzer struct {
 	rtcp     media.RTCP
 
 	binds    map[mediaAddr][]*dialog.Endpoint
-	rtcpAddr map[mediaAddr]*dialog.Endpoint
+	rtcpAddr map[mediaAddr][]*dialog.Endpoint
 	streams  map[streamKey]*stream
 	seq      uint64
 	calls    map[*dialog.Call]*callMedia
+	waiting  int // intervals that wait for their stream's dialog
 	reports  map[reportKey]*remote
+	found    []*remote // scratch
 	rtt      *media.RTTTracker
-	covered  map[coverKey]struct{} // hosts that an agent saw media of
-	blind    []record.Drop         // the latest capture drops, to mark calls with
+	covered  coverage
+	blind    blindness
 
 	Counters Counters
 }
@@ -79,19 +86,14 @@ type mediaAddr struct {
 	addr   netip.AddrPort
 }
 
-type coverKey struct {
-	domain string
-	host   netip.Addr
-}
-
 // New returns an Analyzer that gives its rows to emit: pointers to the types
 // of package record.
 func New(opt Options, emit func(row any)) *Analyzer {
 	a := &Analyzer{
 		opt: opt, emit: emit,
-		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr]*dialog.Endpoint{},
+		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr][]*dialog.Endpoint{},
 		streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
-		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: map[coverKey]struct{}{},
+		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(), blind: blindness{},
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)
 	return a
@@ -148,12 +150,7 @@ func (a *Analyzer) observeDrop(p *packet.Packet) {
 		Domain: p.Domain, FirstSeen: micro(p.Time), Time: micro(p.Time), Node: p.Node,
 		Stage: d.Stage, Reason: d.Reason, Count: d.Count, FromTime: micro(d.From), ToTime: micro(d.To),
 	}
-	if d.Stage == "capture" {
-		if len(a.blind) >= 1000 {
-			a.blind = a.blind[1:]
-		}
-		a.blind = append(a.blind, row)
-	}
+	a.blind.add(&row)
 	a.emit(&row)
 }
 
@@ -168,9 +165,10 @@ func (a *Analyzer) advance() {
 	for _, c := range a.dialogs.Advance(mark) {
 		a.finish(c)
 	}
-	if mark.Sub(a.swept) > time.Minute {
-		a.swept = mark
-		a.sweepRemote(mark)
+	if now.Sub(a.swept) > time.Minute {
+		a.swept = now
+		a.sweepRemote(now)
+		a.sweepStreams(now)
 	}
 }
 

@@ -4,7 +4,9 @@ import "time"
 
 // clock is the analyzer's time: the watermark, the least that its active
 // nodes have reached. A node that sends nothing for silentAfter is left
-// behind, so that timers run for the others.
+// behind, so that timers run for the others; so is one whose packets are older
+// than that, as of a capture or a spool that is played: its calls live by the
+// lag they come with (dialog.Call).
 type clock struct {
 	arrival time.Time // how far time has come by what arrived: ticks, else the latest packet
 	ticking bool
@@ -59,6 +61,9 @@ func (c *clock) watermark() time.Time {
 	for name, n := range c.nodes {
 		if c.arrival.Sub(n.active) > silentAfter {
 			delete(c.nodes, name)
+			continue
+		}
+		if c.arrival.Sub(n.latest) > silentAfter {
 			continue
 		}
 		if least.IsZero() || n.latest.Before(least) {

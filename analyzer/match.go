@@ -11,27 +11,50 @@ import (
 // bind is told of every media address that SDP announces.
 func (a *Analyzer) bind(ep *dialog.Endpoint) {
 	k := mediaAddr{ep.Call.Domain(), ep.Addr}
-	a.binds[k] = append(a.binds[k], ep)
+	a.bindTo(a.binds, k, ep)
 	if ep.RTCP.Addr().IsValid() {
-		a.rtcpAddr[mediaAddr{k.domain, ep.RTCP}] = ep
+		a.bindTo(a.rtcpAddr, mediaAddr{k.domain, ep.RTCP}, ep)
 	}
+}
+
+// maxBinds is how many endpoints may announce one address: calls of a load
+// generator, legs of a relay. The latest stand; the others are found by their
+// other end.
+const maxBinds = 64
+
+func (a *Analyzer) bindTo(to map[mediaAddr][]*dialog.Endpoint, k mediaAddr, ep *dialog.Endpoint) {
+	list := to[k]
+	if slices.Contains(list, ep) {
+		return
+	}
+	if len(list) >= maxBinds {
+		a.Counters.BindsRefused++
+		list = slices.Delete(list, 0, 1)
+	}
+	to[k] = append(list, ep)
 }
 
 // unbind forgets the addresses of a call whose row is written.
 func (a *Analyzer) unbind(c *dialog.Call) {
 	for _, ep := range c.Endpoints {
-		k := mediaAddr{c.Domain(), ep.Addr}
-		left := slices.DeleteFunc(a.binds[k], func(o *dialog.Endpoint) bool { return o.Call == c })
-		if len(left) == 0 {
-			delete(a.binds, k)
-		} else {
-			a.binds[k] = left
-		}
-		r := mediaAddr{c.Domain(), ep.RTCP}
-		if o := a.rtcpAddr[r]; o != nil && o.Call == c {
-			delete(a.rtcpAddr, r)
+		unbindFrom(a.binds, mediaAddr{c.Domain(), ep.Addr}, c)
+		unbindFrom(a.rtcpAddr, mediaAddr{c.Domain(), ep.RTCP}, c)
+		for _, addr := range ep.PastRTCP {
+			unbindFrom(a.rtcpAddr, mediaAddr{c.Domain(), addr}, c)
 		}
 	}
+}
+
+func unbindFrom(from map[mediaAddr][]*dialog.Endpoint, k mediaAddr, c *dialog.Call) {
+	list, ok := from[k]
+	if !ok {
+		return
+	}
+	if list = slices.DeleteFunc(list, func(o *dialog.Endpoint) bool { return o.Call == c }); len(list) == 0 {
+		delete(from, k)
+		return
+	}
+	from[k] = list
 }
 
 // tie is how a stream belongs to a call.
@@ -115,7 +138,19 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 		t := tie{call: from.Call, from: from.Owner, sender: from, leg: from.Leg, since: from.Since}
 		t.strength, t.match = weakSource, "nat"
 		for _, ep := range from.Call.Endpoints {
-			if ep.Owner != from.Owner && ep.Media == from.Media && ep.Addr.Addr() == dst.Addr() && t.strength < mediaHost {
+			if ep.Owner == from.Owner || ep.Media != from.Media || from.Leg != nil && ep.Leg != nil && ep.Leg != from.Leg {
+				continue
+			}
+			switch {
+			case ep.Addr == dst && t.strength < exactPair: // where too many share dst to have found it there
+				t.strength, t.match, t.to = exactPair, "sdp", ep
+				if ep.ICE || from.ICE {
+					t.match = "ice"
+				}
+				if t.leg == nil {
+					t.leg = ep.Leg
+				}
+			case ep.Addr.Addr() == dst.Addr() && t.strength < mediaHost:
 				t.strength, t.match = mediaHost, "symmetric"
 			}
 		}

@@ -8,14 +8,17 @@ import (
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // reportKey is who says something about which stream: a receiver is told by
-// its host, since RTCP has a port of its own.
+// its host, since RTCP has a port of its own. Calls are told apart, since
+// nothing keeps two of them from using one SSRC.
 type reportKey struct {
 	domain   string
 	ssrc     uint32
-	receiver netip.Addr
+	receiver netip.Addr   // zero is whichever
+	call     *dialog.Call // nil where RTCP came before the call, or without one
 }
 
 // remote is what the other end said by RTCP of one stream it receives.
@@ -28,8 +31,8 @@ type remote struct {
 	rttAt     time.Time
 	rttSum    float64
 	rttCount  uint32
-	seen      time.Time
-	callID    string
+	told      time.Time      // packet time of the latest word
+	touched   time.Time      // when that arrived
 	from      netip.AddrPort // of the reporter
 }
 
@@ -53,28 +56,24 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 		call.TouchMedia(p.Time)
 		callID = call.CallID()
 	}
+	receiver := a.mediaHost(p.Domain, p.Src)
 	for i := range r.Blocks {
 		b := &r.Blocks[i]
-		a.hear(call, reportKey{p.Domain, b.SSRC, a.mediaHost(p.Domain, p.Src)})
-		for _, m := range [...]*remote{a.remote(p, b.SSRC), a.remoteOf(reportKey{domain: p.Domain, ssrc: b.SSRC})} {
-			if m == nil {
-				continue
-			}
+		for _, m := range a.remotes(p, call, b.SSRC, receiver) {
 			m.reception.Observe(b)
-			m.lost, m.reported, m.seen = int64(b.Lost), true, p.Time
-			m.callID, m.from = callID, p.Src
+			m.lost, m.reported = int64(b.Lost), true
+			m.from = p.Src
 		}
 	}
 	for i := range r.Senders {
 		s := &r.Senders[i]
 		// The sender's own count belongs to what its receiver reports of it.
-		k := reportKey{p.Domain, s.SSRC, a.mediaHost(p.Domain, p.Dst)}
-		if m := a.remoteOf(k); m != nil {
-			m.sent, m.seen = s.Packets, p.Time
+		for _, m := range a.remotes(p, call, s.SSRC, a.mediaHost(p.Domain, p.Dst)) {
+			m.sent = s.Packets
 		}
 	}
 	a.rtt.Observe(p.Time, r, func(ssrc, _ uint32, rtt time.Duration) {
-		if m := a.remote(p, ssrc); m != nil {
+		for _, m := range a.remotes(p, call, ssrc, receiver) {
 			m.rttMs, m.rttAt = float64(rtt)/float64(time.Millisecond), p.Time
 			m.rttSum += m.rttMs
 			m.rttCount++
@@ -83,78 +82,108 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	a.emitRTCP(p, callID)
 }
 
-func (a *Analyzer) remote(p *packet.Packet, ssrc uint32) *remote {
-	return a.remoteOf(reportKey{p.Domain, ssrc, a.mediaHost(p.Domain, p.Src)})
+// remotes is where to note what is said of a stream: by its receiver, and, in
+// a call, by whichever receiver, since that may report from an address that
+// it moved to.
+func (a *Analyzer) remotes(p *packet.Packet, call *dialog.Call, ssrc uint32, receiver netip.Addr) []*remote {
+	out := a.found[:0]
+	for _, r := range [...]netip.Addr{receiver, {}} {
+		if !r.IsValid() && call == nil {
+			break
+		}
+		k := reportKey{p.Domain, ssrc, r, call}
+		m := a.reports[k]
+		if m == nil {
+			if len(a.reports) >= maxRemote {
+				a.Counters.RTCPRefused++
+				break
+			}
+			m = &remote{}
+			a.reports[k] = m
+			if call != nil {
+				cm := a.mediaOf(call)
+				cm.reports = append(cm.reports, k)
+			}
+		}
+		m.told, m.touched = p.Time, a.clock.arrival
+		out = append(out, m)
+	}
+	a.found = out
+	return out
 }
 
 // mediaHost is the host that receives the media which RTCP at an address is
 // about: SDP may put RTCP on a host of its own (a=rtcp, RFC 3605).
 func (a *Analyzer) mediaHost(domain string, rtcp netip.AddrPort) netip.Addr {
-	if ep := a.rtcpAddr[mediaAddr{domain, rtcp}]; ep != nil {
-		return ep.Addr.Addr()
+	if eps := a.rtcpAddr[mediaAddr{domain, rtcp}]; len(eps) > 0 {
+		return eps[len(eps)-1].Addr.Addr()
 	}
 	return rtcp.Addr()
 }
 
-func (a *Analyzer) remoteOf(k reportKey) *remote {
-	m := a.reports[k]
-	if m == nil {
-		if len(a.reports) >= maxRemote {
-			return nil
-		}
-		m = &remote{}
-		a.reports[k] = m
-	}
-	return m
-}
-
-// hear puts a report on the list of its call, so that it is found where no
-// stream leads to it.
-func (a *Analyzer) hear(c *dialog.Call, k reportKey) {
-	if c == nil || c.Written() {
-		return
-	}
-	m := a.mediaOf(c)
-	if len(m.reports) < maxCallStreams && !slices.Contains(m.reports, k) {
-		m.reports = append(m.reports, k)
-	}
-}
-
-// callOfRTCP finds the call by the Call-ID that the emitter told, else by the
-// RTCP addresses that SDP announced.
+// callOfRTCP finds the call by the Call-ID that the emitter told, and by the
+// RTCP addresses that SDP announced: both ends tell more than one. Where
+// several calls are as likely, it is none of them.
 func (a *Analyzer) callOfRTCP(p *packet.Packet) *dialog.Call {
-	var calls []*dialog.Call
+	var named []*dialog.Call
 	if len(p.CorrelationID) > 0 {
-		if calls = a.dialogs.Find(p.Domain, p.CorrelationID); len(calls) == 1 {
-			return calls[0]
+		if named = a.dialogs.Find(p.Domain, p.CorrelationID); len(named) == 1 {
+			return named[0]
 		}
 	}
-	for _, addr := range [...]netip.AddrPort{p.Dst, p.Src} {
-		ep := a.rtcpAddr[mediaAddr{p.Domain, addr}]
-		if ep != nil && (len(calls) == 0 || slices.Contains(calls, ep.Call)) {
-			return ep.Call
+	ends := [...][]*dialog.Endpoint{a.rtcpAddr[mediaAddr{p.Domain, p.Dst}], a.rtcpAddr[mediaAddr{p.Domain, p.Src}]}
+	var best *dialog.Call
+	rank, several := 0, false
+	for i, eps := range ends {
+		for _, ep := range eps {
+			if len(named) > 0 && !slices.Contains(named, ep.Call) {
+				continue
+			}
+			is := 1
+			if slices.ContainsFunc(ends[1-i], func(o *dialog.Endpoint) bool { return o.Call == ep.Call && o.Owner != ep.Owner }) {
+				is += 2 // both ends
+			}
+			if !over(ep.Call, p.Time) {
+				is++
+			}
+			switch {
+			case is > rank:
+				best, rank, several = ep.Call, is, false
+			case is == rank && ep.Call != best:
+				several = true
+			}
 		}
 	}
-	if len(calls) > 0 { // a Call-ID that was used twice
-		return calls[0]
+	if best != nil && (!several || rank > 2) { // legs with the same ends: the first one has it, as with streams
+		return best
+	}
+	if len(named) > 0 { // a Call-ID that was used twice
+		return named[0]
 	}
 	return nil
 }
 
-// remoteOfStream is what the receiver of a stream said of it.
-func (a *Analyzer) remoteOfStream(s *stream) *remote {
-	if m := a.reports[reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()}]; m != nil && (m.reported || m.rttCount > 0) {
-		return m
+// remoteOfStream is what the receiver of a stream said of it; whichever also
+// takes the word of another host.
+func (a *Analyzer) remoteOfStream(s *stream, whichever bool) *remote {
+	keys := [...]reportKey{
+		{s.key.domain, s.key.ssrc, s.key.dst.Addr(), s.tie.call},
+		{s.key.domain, s.key.ssrc, s.key.dst.Addr(), nil},
+		{s.key.domain, s.key.ssrc, netip.Addr{}, s.tie.call},
 	}
-	// The receiver may report from an address that it moved to since.
-	if m := a.reports[reportKey{domain: s.key.domain, ssrc: s.key.ssrc}]; m != nil && s.tied && m.callID == s.tie.call.CallID() {
-		return m
+	for i, k := range keys {
+		if i == 2 && (!whichever || !s.tied) {
+			break
+		}
+		if m := a.reports[k]; m != nil && (m.reported || m.rttCount > 0) {
+			return m
+		}
 	}
 	return nil
 }
 
 func (a *Analyzer) rttOf(s *stream, at time.Time) (float64, bool) {
-	m := a.remoteOfStream(s)
+	m := a.remoteOfStream(s, true)
 	if m == nil || m.rttCount == 0 || at.Sub(m.rttAt).Abs() > rttValidFor {
 		return 0, false
 	}
@@ -174,9 +203,83 @@ func (m *remote) lossPct() (float64, bool) {
 	return m.reception.LossPct()
 }
 
+// heard is what was said of one stream, with the weight that it has among
+// those of its direction.
+type heard struct {
+	*remote
+	clock  uint32 // Hz, of the stream
+	weight float64
+}
+
+// heardOf is what receivers said of the streams of a direction, each word
+// once: an SSRC that moved to another address is reported on as one.
+func (a *Analyzer) heardOf(streams []*stream) []heard {
+	var out []heard
+	var known []uint32
+	for _, whichever := range [...]bool{false, true} {
+		for _, s := range streams {
+			if whichever && slices.Contains(known, s.key.ssrc) {
+				continue
+			}
+			m := a.remoteOfStream(s, whichever)
+			if m == nil {
+				continue
+			}
+			known = append(known, s.key.ssrc)
+			weight := float64(max(1, s.counts.Packets))
+			if i := slices.IndexFunc(out, func(h heard) bool { return h.remote == m }); i >= 0 {
+				out[i].weight += weight
+				continue
+			}
+			out = append(out, heard{m, s.payload.clock, weight})
+		}
+	}
+	return out
+}
+
+// fillRemote puts what receivers said into a row: losses add up, shares and
+// jitter are means by the packets of each stream, round-trip times by report.
+func fillRemote(out *record.Side, all []heard) {
+	var lost int64
+	var pct, jitter mean
+	var rtt mean
+	for _, h := range all {
+		if h.reported {
+			lost += h.lost
+			out.RtcpLost = new(lost)
+			if v, ok := h.lossPct(); ok {
+				pct.add(v, h.weight)
+			}
+			if v, _, _, ok := h.reception.JitterMs(h.clock); ok {
+				jitter.add(v, h.weight)
+			}
+		}
+		if h.rttCount > 0 {
+			rtt.add(h.rttSum/float64(h.rttCount), float64(h.rttCount))
+		}
+	}
+	out.RtcpLossPct, out.RtcpJitterMs, out.RttMs = pct.value(), jitter.value(), rtt.value()
+}
+
+// mean is a weighted mean.
+type mean struct{ sum, weight float64 }
+
+func (m *mean) add(v, weight float64) {
+	m.sum += v * weight
+	m.weight += weight
+}
+
+func (m *mean) value() *float64 {
+	if m.weight == 0 {
+		return nil
+	}
+	return rounded(m.sum / m.weight)
+}
+
+// sweepRemote forgets what was said long ago, of no call that is followed.
 func (a *Analyzer) sweepRemote(now time.Time) {
 	for k, m := range a.reports {
-		if now.Sub(m.seen) > remoteIdle {
+		if now.Sub(m.touched) > remoteIdle && (k.call == nil || k.call.Written()) {
 			delete(a.reports, k)
 		}
 	}

@@ -35,9 +35,8 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.emitStream(s)
 		s.kept = false // what still comes has a row of its own
 	}
-	for _, s := range m.streams {
-		delete(a.reports, reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()})
-		delete(a.reports, reportKey{domain: s.key.domain, ssrc: s.key.ssrc})
+	for _, k := range m.reports {
+		delete(a.reports, k)
 	}
 	delete(a.calls, c)
 	a.unbind(c)
@@ -118,7 +117,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			sum.HoldMs = new(leg.HoldMs(side))
 		}
 		if len(chosen) == 0 {
-			a.remoteOnly(sum, c, m.reports, side)
+			a.remoteOnly(sum, c, m, leg, side)
 			continue
 		}
 		a.fillSide(sum, chosen, flags)
@@ -129,7 +128,13 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			worse, worseSide = &q, side
 		}
 	}
-	a.mediaSeen(r, c, seen, flags)
+	for _, s := range streams {
+		if s.counts.Packets > 0 && s.key.node != "" && !slices.Contains(r.Nodes, s.key.node) {
+			r.Nodes = append(r.Nodes, s.key.node)
+		}
+	}
+	slices.Sort(r.Nodes)
+	a.mediaSeen(r, c, leg, seen, flags)
 	if !firstRTP.IsZero() {
 		r.FirstRTPTime = new(micro(firstRTP))
 		if chosen := append(measured(streams, worseSide), streams...); len(chosen) > 0 {
@@ -139,7 +144,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 	if worse != nil {
 		fillWorse(r, worse, worseSide)
 	}
-	if a.wasBlind(r, c) {
+	if a.blind.during(r, c.LastSeen()) {
 		flags["capture_loss"] = true
 	}
 	r.Flags = r.Flags[:0]
@@ -255,9 +260,10 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	var codecs []string
 	for _, s := range streams {
 		sum.Add(s.counts)
-		j.sum += s.jitter.sum
-		j.n += s.jitter.n
-		j.max = max(j.max, s.jitter.max)
+		own := s.jitterSum()
+		j.sum += own.sum
+		j.n += own.n
+		j.max = max(j.max, own.max)
 		if !slices.Contains(out.SSRCs, s.key.ssrc) {
 			out.SSRCs = append(out.SSRCs, s.key.ssrc)
 		}
@@ -292,56 +298,31 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	if q := sideQuality(streams); q.Samples > 0 {
 		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
 	}
-	for _, s := range streams {
-		if m := a.remoteOfStream(s); m != nil {
-			a.fillRemote(out, m, s.payload.clock)
-		}
-	}
-}
-
-func (a *Analyzer) fillRemote(out *record.Side, m *remote, clock uint32) {
-	if m.reported {
-		lost := m.lost
-		if out.RtcpLost != nil {
-			lost += *out.RtcpLost
-		}
-		out.RtcpLost = new(lost)
-		if pct, ok := m.lossPct(); ok {
-			out.RtcpLossPct = rounded(pct)
-		}
-		if mean, _, _, ok := m.reception.JitterMs(clock); ok {
-			out.RtcpJitterMs = rounded(mean)
-		}
-	}
-	if m.rttCount > 0 {
-		out.RttMs = rounded(m.rttSum / float64(m.rttCount))
-	}
+	fillRemote(out, a.heardOf(streams))
 }
 
 // remoteOnly fills what RTCP said of a direction whose media nobody saw, as
-// from an emitter that tells signalling and RTCP only: the latest word of the
-// receiver.
-func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, reports []reportKey, side dialog.Side) {
-	var latest *remote
-	var clock uint32
-	for _, k := range reports {
-		m := a.reports[k]
-		if m == nil || !m.reported || latest != nil && m.seen.Before(latest.seen) {
+// from an emitter that tells signalling and RTCP only. The last word counts.
+func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, leg *dialog.Leg, side dialog.Side) {
+	var last []heard
+	for _, k := range m.reports {
+		r := a.reports[k]
+		if r == nil || !r.reported || len(last) > 0 && r.told.Before(last[0].told) ||
+			slices.ContainsFunc(m.streams, func(s *stream) bool { return s.key.ssrc == k.ssrc }) { // of another leg's media
 			continue
 		}
 		for _, ep := range c.Endpoints {
-			if ep.Owner == side.Other() && ep.Hop == 0 && (ep.Addr == m.from || ep.RTCP == m.from) {
-				latest, clock = m, 0
+			if ep.Owner == side.Other() && ep.Hop == 0 && (ep.Leg == nil || ep.Leg == leg) && (ep.Addr == r.from || ep.RTCP == r.from) {
+				h := heard{r, 0, 1}
 				if len(ep.Payloads) > 0 {
-					clock = ep.Payloads[0].Clock
+					h.clock = ep.Payloads[0].Clock
 				}
+				last = []heard{h}
 				break
 			}
 		}
 	}
-	if latest != nil {
-		a.fillRemote(out, latest, clock)
-	}
+	fillRemote(out, last)
 }
 
 func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
@@ -368,50 +349,6 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	if s.JitterMeanMs != nil {
 		r.MosSimple = rounded(media.SimpleMOS(latency, jitter, loss))
 	}
-}
-
-// mediaSeen says which directions were seen. Nothing seen is "none" only
-// where an agent is known to cover the addresses that media would have gone
-// to.
-func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, seen [2]bool, flags map[string]bool) {
-	switch {
-	case seen[dialog.A] && seen[dialog.B]:
-		r.MediaSeen = "both"
-	case seen[dialog.A]:
-		r.MediaSeen = "a"
-	case seen[dialog.B]:
-		r.MediaSeen = "b"
-	default:
-		covered := [2]bool{}
-		for _, ep := range c.Endpoints {
-			if _, ok := a.covered[coverKey{c.Domain(), ep.Addr.Addr()}]; ok {
-				covered[ep.Owner] = true
-			}
-		}
-		r.MediaSeen = "unknown"
-		if covered[dialog.A] && covered[dialog.B] {
-			r.MediaSeen = "none"
-			if r.State == record.Answered {
-				flags["no_media"] = true
-			}
-		}
-	}
-}
-
-// wasBlind reports whether the capture lost packets during the call, at an
-// agent that saw it.
-func (a *Analyzer) wasBlind(r *record.Call, c *dialog.Call) bool {
-	end := c.LastSeen()
-	if r.EndTime != nil {
-		end = *r.EndTime
-	}
-	for i := range a.blind {
-		d := &a.blind[i]
-		if slices.Contains(r.Nodes, d.Node) && !d.ToTime.Before(r.FirstSeen) && !d.FromTime.After(end) {
-			return true
-		}
-	}
-	return false
 }
 
 // streamRow is the row of a stream as its sums stand.
@@ -462,8 +399,8 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if r.Expected > 0 {
 		r.LossPct = rounded(media.LossPct(r.Lost, r.Expected))
 	}
-	if s.jitter.n > 0 {
-		r.JitterMeanMs, r.JitterMaxMs = rounded(s.jitter.sum/float64(s.jitter.n)), rounded(s.jitter.max)
+	if j := s.jitterSum(); j.n > 0 {
+		r.JitterMeanMs, r.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
 	}
 	if r.Packets > 1 {
 		r.DeltaMaxMs = rounded(s.deltaMaxMs)
@@ -471,9 +408,9 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if s.ttlMax > 0 {
 		r.TTLMin, r.TTLMax, r.DSCP = new(s.ttlMin), new(s.ttlMax), new(s.dscp)
 	}
-	if m := a.remoteOfStream(s); m != nil {
+	if m := a.remoteOfStream(s, true); m != nil {
 		var side record.Side
-		a.fillRemote(&side, m, s.payload.clock)
+		fillRemote(&side, []heard{{m, s.payload.clock, 1}})
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
 	if q := &s.quality; q.Samples > 0 {

@@ -21,7 +21,11 @@ type streamKey struct {
 }
 
 // maxPending is how many intervals of a stream wait for its dialog: a minute.
-const maxPending = 12
+// All streams together have no more than maxWaiting that wait.
+const (
+	maxPending = 12
+	maxWaiting = 200_000
+)
 
 // stream adds up what the reports of one RTP stream say. Once its row is
 // written it begins anew, so that what comes later has a row of its own and
@@ -36,9 +40,13 @@ type stream struct {
 	segment string // "1/2": first of two points along the path
 	row     *record.Call
 	started time.Time
+	arrived time.Time    // on the analyzer's clock, of the latest report
 	wrote   media.Counts // what earlier rows of it hold
+	// total is the jitter of the whole stream as its agent told it, kept once
+	// reports were lost on the way.
+	total []media.Jitter
 
-	pending []pendingReport
+	pending []media.Report
 
 	counts      media.Counts
 	first, last time.Time
@@ -56,11 +64,6 @@ type stream struct {
 	jitter  jitterSum
 	codecs  []string // voice codecs in order of appearance
 	payload payload  // of most packets so far
-}
-
-type pendingReport struct {
-	at     time.Time
-	report media.Report
 }
 
 type jitterSum struct {
@@ -81,7 +84,8 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 		return
 	}
 	a.Counters.Reports++
-	a.cover(p.Domain, p.Src.Addr(), p.Dst.Addr())
+	a.covered.add(p.Domain, p.Src.Addr())
+	a.covered.add(p.Domain, p.Dst.Addr())
 	key := streamKey{domain: p.Domain, node: p.Node, src: p.Src, dst: p.Dst, ssrc: r.SSRC}
 	s := a.streams[key]
 	if s != nil && !s.started.Equal(r.First) { // its last report was lost on the way
@@ -96,16 +100,21 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 	if len(p.CorrelationID) > 0 && s.callID == "" {
 		s.callID = string(p.CorrelationID)
 	}
-	s.add(&r)
+	s.arrived = a.clock.arrival
+	if !a.add(s, &r) {
+		return
+	}
 	a.tieStream(s)
 	if s.tied {
 		s.tie.call.TouchMedia(r.Last)
 		a.interval(s, &r)
 	} else {
-		s.pending = append(s.pending, pendingReport{p.Time, r})
-		if len(s.pending) > maxPending {
-			a.interval(s, &s.pending[0].report)
-			s.pending = s.pending[1:]
+		s.pending = append(s.pending, r)
+		a.waiting++
+		if len(s.pending) > maxPending || a.waiting > maxWaiting {
+			a.interval(s, &s.pending[0])
+			s.pending = slices.Delete(s.pending, 0, 1)
+			a.waiting--
 		}
 	}
 	if r.Final {
@@ -124,8 +133,26 @@ func (a *Analyzer) newStream(key streamKey, r *media.Report) *stream {
 	return s
 }
 
-// add takes one report into the sums.
-func (s *stream) add(r *media.Report) {
+// add takes one report into the sums, and reports whether it was new: every
+// report has the stream's totals, so that one that comes twice is known, and
+// what was lost on the way is made up for.
+func (a *Analyzer) add(s *stream, r *media.Report) bool {
+	have := s.counts.Packets + s.wrote.Packets
+	if r.Delta.Packets > 0 && r.Total.Packets <= have {
+		a.Counters.ReportsRepeated++
+		return false
+	}
+	if r.Total.Packets > have+r.Delta.Packets {
+		a.Counters.ReportsLost++
+		s.total = r.TotalJitter
+	} else if s.total != nil && len(r.TotalJitter) > 0 {
+		s.total = r.TotalJitter
+	}
+	s.take(r)
+	return true
+}
+
+func (s *stream) take(r *media.Report) {
 	if s.counts.Packets == 0 {
 		s.first = r.First
 		if s.wrote.Packets > 0 {
@@ -133,8 +160,7 @@ func (s *stream) add(r *media.Report) {
 		}
 	}
 	s.last = r.Last
-	s.counts.Add(r.Delta)
-	s.recover(r)
+	s.counts = minus(r.Total, s.wrote)
 	for _, p := range r.PayloadTypes {
 		s.payloads[p.PT] += p.N
 	}
@@ -153,20 +179,26 @@ func (s *stream) add(r *media.Report) {
 	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
 }
 
-// recover makes up for reports that were lost on the way: every report has
-// the stream's totals.
-func (s *stream) recover(r *media.Report) {
-	have := s.counts
-	have.Add(s.wrote)
-	if r.Total.Packets <= have.Packets {
-		return
+// minus is what t counts beyond w; a report that counts less than the one
+// before is wrong, and adds nothing.
+func minus(t, w media.Counts) media.Counts {
+	sub := func(x, y uint64) uint64 { return x - min(x, y) }
+	return media.Counts{
+		Packets: sub(t.Packets, w.Packets), Bytes: sub(t.Bytes, w.Bytes), Expected: sub(t.Expected, w.Expected), Lost: sub(t.Lost, w.Lost),
+		Duplicates: sub(t.Duplicates, w.Duplicates), Reordered: sub(t.Reordered, w.Reordered), Restarts: sub(t.Restarts, w.Restarts),
+		Events: sub(t.Events, w.Events), DTMF: sub(t.DTMF, w.DTMF), CN: sub(t.CN, w.CN),
 	}
-	t, w := r.Total, s.wrote
-	s.counts = media.Counts{
-		Packets: t.Packets - w.Packets, Bytes: t.Bytes - w.Bytes, Expected: t.Expected - w.Expected, Lost: t.Lost - w.Lost,
-		Duplicates: t.Duplicates - w.Duplicates, Reordered: t.Reordered - w.Reordered, Restarts: t.Restarts - w.Restarts,
-		Events: t.Events - w.Events, DTMF: t.DTMF - w.DTMF, CN: t.CN - w.CN,
+}
+
+// jitterSum is the jitter over the stream's row: of its intervals, or as its
+// agent summed it up where some of those were lost.
+func (s *stream) jitterSum() jitterSum {
+	if s.wrote.Packets == 0 {
+		if e, ok := jitterEntry(s.total, s.payload.clock); ok {
+			return jitterSum{e.Sum, e.Max, e.N}
+		}
 	}
+	return s.jitter
 }
 
 // tieStream finds the dialog of a stream that has none yet, and gives it the
@@ -196,9 +228,15 @@ func (a *Analyzer) tieStream(s *stream) {
 	s.tie, s.tied = t, true
 	s.bundled()
 	a.keep(s)
+	a.release(s)
+}
+
+// release writes the intervals that waited.
+func (a *Analyzer) release(s *stream) {
 	for i := range s.pending {
-		a.interval(s, &s.pending[i].report)
+		a.interval(s, &s.pending[i])
 	}
+	a.waiting -= len(s.pending)
 	s.pending = nil
 }
 
@@ -283,10 +321,7 @@ func (a *Analyzer) endStream(s *stream) {
 
 // emitStream writes the row of a stream and starts its sums anew.
 func (a *Analyzer) emitStream(s *stream) {
-	for i := range s.pending {
-		a.interval(s, &s.pending[i].report)
-	}
-	s.pending = nil
+	a.release(s)
 	if s.counts.Packets == 0 {
 		return
 	}
@@ -297,7 +332,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	a.Counters.Streams++
 	a.emit(row)
 	s.wrote.Add(s.counts)
-	s.counts, s.quality, s.jitter, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, 0
+	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	clear(s.payloads)
 }
 
@@ -308,12 +343,21 @@ func (a *Analyzer) closeStreams() {
 	}
 }
 
-// cover remembers that an agent saw media of these hosts.
-func (a *Analyzer) cover(domain string, hosts ...netip.Addr) {
-	for _, h := range hosts {
-		k := coverKey{domain, h}
-		if _, ok := a.covered[k]; !ok && len(a.covered) < 1_000_000 {
-			a.covered[k] = struct{}{}
+// abandoned is how long after its latest report a stream is taken to have no
+// agent any more: agents report every few seconds, and once more when it ends.
+const abandoned = 5 * time.Minute
+
+// sweepStreams ends streams whose last report was lost.
+func (a *Analyzer) sweepStreams(now time.Time) {
+	var left []*stream
+	for _, s := range a.streams {
+		if now.Sub(s.arrived) > abandoned {
+			left = append(left, s)
 		}
+	}
+	slices.SortFunc(left, func(x, y *stream) int { return cmp.Compare(x.seq, y.seq) })
+	for _, s := range left {
+		a.Counters.StreamsAbandoned++
+		a.endStream(s)
 	}
 }

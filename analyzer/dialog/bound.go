@@ -30,6 +30,7 @@ const (
 	maxRequests  = 256
 	maxHeaders   = 32
 	maxPayloads  = 64 // of one m= line
+	maxPastRTCP  = 8
 	// maxGroup is how many calls may share a Call-ID: legs of a box that keeps
 	// it, and later uses of it.
 	maxGroup = 64

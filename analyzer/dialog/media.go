@@ -17,8 +17,10 @@ type Endpoint struct {
 	Owner Side
 	Addr  netip.AddrPort
 	RTCP  netip.AddrPort // equals Addr with rtcp-mux
-	Media string         // audio, video, image ...
-	Since time.Time      // packet time of the SDP that first announced it
+	// PastRTCP are what RTCP was before: later SDP may say rtcp-mux.
+	PastRTCP []netip.AddrPort
+	Media    string    // audio, video, image ...
+	Since    time.Time // packet time of the SDP that first announced it
 	// Hop is 0 for the SDP as its owner sent it; 1, 2 ... for addresses that
 	// later hops (an SBC, a media relay) put in its place.
 	Hop      int
@@ -171,8 +173,13 @@ func payloads(m *sip.Media) []Payload {
 func (c *Call) addEndpoint(ep Endpoint) {
 	for _, old := range c.Endpoints {
 		if old.Addr == ep.Addr && old.Owner == ep.Owner && old.Leg == ep.Leg && old.Media == ep.Media {
-			old.Payloads, old.SRTP, old.RTCP, old.PtimeMs = ep.Payloads, ep.SRTP, ep.RTCP, ep.PtimeMs
+			old.Payloads, old.SRTP, old.PtimeMs = ep.Payloads, ep.SRTP, ep.PtimeMs
 			old.Hop = min(old.Hop, ep.Hop)
+			if old.RTCP != ep.RTCP && len(old.PastRTCP) < maxPastRTCP {
+				old.PastRTCP = append(old.PastRTCP, old.RTCP)
+				old.RTCP = ep.RTCP
+				c.table.bind(old)
+			}
 			return
 		}
 	}

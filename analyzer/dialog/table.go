@@ -83,7 +83,7 @@ type Table struct {
 type group struct{ calls []*Call }
 
 // NewTable returns an empty Table. bind is told of every media address that
-// SDP announces, once; it may be nil.
+// SDP announces, and again when its RTCP address changes; it may be nil.
 func NewTable(opt Options, bind func(*Endpoint)) *Table {
 	if bind == nil {
 		bind = func(*Endpoint) {}
