@@ -224,3 +224,51 @@ func FuzzRTCPJSON(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkReportJSON(b *testing.B) {
+	f := newFeed()
+	jittered(f, 0, 1000, 2, 8, 0)
+	text := f.reports[0].AppendJSON(nil)
+	b.Run("append", func(b *testing.B) {
+		var buf []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = f.reports[0].AppendJSON(buf[:0])
+		}
+	})
+	b.Run("parse", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			if _, err := ParseReport(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkRTCPJSON(b *testing.B) {
+	in := RTCP{
+		SSRC: 7, Types: []uint8{200, 202}, Senders: []SenderReport{{SSRC: 7, NTP: 1 << 62, RTPTime: 80_000, Packets: 500, Octets: 80_000}},
+		Blocks: []ReportBlock{{Reporter: 7, SSRC: 8, Highest: 70_000, Lost: 3, Jitter: 12, LSR: 1 << 30, DLSR: 1 << 16}},
+		SDES:   []SDESItem{{SSRC: 7, Type: 1, Text: []byte("abcdef@192.0.2.1")}},
+	}
+	text := AppendRTCPJSON(nil, &in)
+	b.Run("append", func(b *testing.B) {
+		var buf []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = AppendRTCPJSON(buf[:0], &in)
+		}
+	})
+	b.Run("parse", func(b *testing.B) {
+		var r RTCP
+		b.ReportAllocs()
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			if err := ParseRTCPJSON(text, &r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -37,11 +37,8 @@ func (s *jsonScan) fail(what string) {
 
 // peek returns the next byte that is no white space, 0 at the end.
 func (s *jsonScan) peek() byte {
-	for s.i < len(s.b) {
-		switch c := s.b[s.i]; c {
-		case ' ', '\t', '\r', '\n':
-			s.i++
-		default:
+	for ; s.i < len(s.b); s.i++ {
+		if c := s.b[s.i]; c > ' ' || c != ' ' && c != '\t' && c != '\r' && c != '\n' {
 			return c
 		}
 	}
@@ -94,12 +91,12 @@ func (s *jsonScan) list(open, end byte, each func()) {
 	}
 }
 
-// object calls each for every key; each reads the value.
-func (s *jsonScan) object(each func(key string)) {
+// object calls each for every key, which is borrowed; each reads the value.
+func (s *jsonScan) object(each func(key []byte)) {
 	s.list('{', '}', func() {
 		key := s.text()
 		if s.expect(':') {
-			each(string(key))
+			each(key)
 		}
 	})
 }
@@ -110,7 +107,7 @@ func (s *jsonScan) array(each func()) { s.list('[', ']', each) }
 func (s *jsonScan) skip() {
 	switch c := s.peek(); c {
 	case '{':
-		s.object(func(string) { s.skip() })
+		s.object(func([]byte) { s.skip() })
 	case '[':
 		s.array(s.skip)
 	case '"':
@@ -164,6 +161,9 @@ func (s *jsonScan) number() float64 {
 
 // integer reads a signed integer exactly, and a fraction truncated.
 func (s *jsonScan) integer() int64 {
+	if n, ok := s.digits(); ok {
+		return int64(n)
+	}
 	w := s.scalar()
 	if n, err := strconv.ParseInt(string(w), 10, 64); err == nil {
 		return n
@@ -175,8 +175,32 @@ func (s *jsonScan) integer() int64 {
 	return int64(f)
 }
 
+// digits reads a number of at most 18 digits and nothing else, as nearly all
+// are; where there is another value it reads nothing and returns false.
+func (s *jsonScan) digits() (n uint64, ok bool) {
+	if s.err != nil {
+		return 0, false
+	}
+	s.peek()
+	for i, c := range s.b[s.i:] {
+		switch {
+		case c >= '0' && c <= '9' && i < 18:
+			n = n*10 + uint64(c-'0')
+		case i > 0 && (c == ',' || c == '}' || c == ']'):
+			s.i += i
+			return n, true
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
 // unsigned reads an unsigned integer exactly; a negative one is 0.
 func (s *jsonScan) unsigned() uint64 {
+	if n, ok := s.digits(); ok {
+		return n
+	}
 	w := s.scalar()
 	if n, err := strconv.ParseUint(string(w), 10, 64); err == nil {
 		return n
@@ -202,17 +226,18 @@ func (s *jsonScan) text() []byte {
 	if !s.expect('"') {
 		return nil
 	}
-	from := s.i
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case '"':
-			s.i++
-			return s.b[from : s.i-1 : s.i-1]
-		case '\\':
-			return s.escaped(append([]byte(nil), s.b[from:s.i]...))
+	rest := s.b[s.i:]
+	for n, c := range rest {
+		if c == '"' {
+			s.i += n + 1
+			return rest[:n:n]
 		}
-		s.i++
+		if c == '\\' {
+			s.i += n
+			return s.escaped(append([]byte(nil), rest[:n]...))
+		}
 	}
+	s.i = len(s.b)
 	s.fail("want '\"'")
 	return nil
 }

@@ -86,8 +86,8 @@ func ParseReport(b []byte) (Report, error) {
 	if s.peek() != '{' {
 		s.fail("want an object")
 	}
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "ssrc":
 			r.SSRC = s.u32()
 		case "start":
@@ -157,8 +157,8 @@ func (s *jsonScan) time() time.Time {
 
 func (s *jsonScan) counts() Counts {
 	var c Counts
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "packets":
 			c.Packets = s.unsigned()
 		case "bytes":
@@ -188,8 +188,8 @@ func (s *jsonScan) counts() Counts {
 
 func (s *jsonScan) payloadCount() PayloadCount {
 	var p PayloadCount
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "pt":
 			p.PT = s.u8() & 0x7f
 		case "n":
@@ -203,8 +203,8 @@ func (s *jsonScan) payloadCount() PayloadCount {
 
 func (s *jsonScan) jitter() Jitter {
 	var j Jitter
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "clock":
 			j.ClockRate = s.u32()
 		case "sum":

@@ -44,9 +44,9 @@ func ParseRTCPJSON(b []byte, r *RTCP) error {
 	return nil
 }
 
-func (s *rtcpJSON) key(name string) {
+func (s *rtcpJSON) key(name []byte) {
 	r := s.r
-	switch name {
+	switch string(name) {
 	case "ssrc":
 		r.SSRC, s.isRTCP = s.u32(), true
 	case "type":
@@ -115,8 +115,8 @@ func (s *rtcpJSON) finish() {
 func (s *rtcpJSON) senderReport() SenderReport {
 	var x SenderReport
 	var sec, low, exact uint64
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "ntp":
 			exact = s.unsigned()
 		case "ssrc":
@@ -163,8 +163,8 @@ func ntp(sec, low uint64) uint64 {
 func (s *rtcpJSON) block() {
 	var x ReportBlock
 	var lost int64
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "reporter_ssrc":
 			x.Reporter = s.u32()
 			s.told = append(s.told, len(s.r.Blocks))
@@ -211,8 +211,8 @@ func cumulativeLost(v int64) int32 {
 
 func (s *rtcpJSON) voip() VoIPMetrics {
 	var x VoIPMetrics
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "reporter_ssrc":
 			x.Reporter = s.u32()
 		case "source_ssrc", "id":
@@ -268,8 +268,8 @@ func (s *jsonScan) i8() int8 { return int8(min(max(s.integer(), math.MinInt8), m
 
 func (s *rtcpJSON) sdesItem() SDESItem {
 	var x SDESItem
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "sdes_chunk_ssrc":
 			x.SSRC = s.u32()
 		case "type":
@@ -287,8 +287,8 @@ func (s *rtcpJSON) sdesItem() SDESItem {
 
 func (s *rtcpJSON) rrt() ReceiverReference {
 	var x ReceiverReference
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "reporter_ssrc":
 			x.Reporter = s.u32()
 		case "ntp":
@@ -302,8 +302,8 @@ func (s *rtcpJSON) rrt() ReceiverReference {
 
 func (s *rtcpJSON) dlrr() DLRR {
 	var x DLRR
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "reporter_ssrc":
 			x.Reporter = s.u32()
 		case "source_ssrc":
@@ -321,8 +321,8 @@ func (s *rtcpJSON) dlrr() DLRR {
 
 func (s *rtcpJSON) mos() MOSBlock {
 	var x MOSBlock
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "reporter_ssrc":
 			x.Reporter = s.u32()
 		case "source_ssrc":
@@ -340,8 +340,8 @@ func (s *rtcpJSON) mos() MOSBlock {
 
 func (s *rtcpJSON) app() App {
 	var x App
-	s.object(func(name string) {
-		switch name {
+	s.object(func(name []byte) {
+		switch string(name) {
 		case "ssrc":
 			x.SSRC = s.u32()
 		case "subtype":
