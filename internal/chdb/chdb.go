@@ -66,6 +66,7 @@ type Server struct {
 	http   *http.Client
 
 	quit chan struct{} // closed by Close
+	kill time.Time     // when a child that does not stop is killed; valid after quit
 	done chan struct{} // closed when the supervisor has ended
 	once sync.Once
 	err  error // why the supervisor ended; valid after done
@@ -217,8 +218,14 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Close stops the engine in order, and kills it when it does not stop within
 // some seconds. What was acknowledged is on disk either way.
-func (s *Server) Close() error {
-	s.once.Do(func() { close(s.quit) })
+func (s *Server) Close() error { return s.CloseBefore(time.Now().Add(stopLimit)) }
+
+// CloseBefore is Close with the time until which the engine may take to stop.
+func (s *Server) CloseBefore(limit time.Time) error {
+	s.once.Do(func() {
+		s.kill = limit
+		close(s.quit)
+	})
 	<-s.done
 	return s.err
 }
@@ -362,8 +369,8 @@ func (s *Server) supervise(c *child) {
 		select {
 		case <-s.quit:
 			s.setPID(0)
-			if c.stop(stopLimit) {
-				s.opt.Log.Warn("embedded ClickHouse did not stop in time and was killed", "limit", stopLimit)
+			if begin := time.Now(); c.stop(time.Until(s.kill)) {
+				s.opt.Log.Warn("embedded ClickHouse did not stop in time and was killed", "after", time.Since(begin).Round(time.Millisecond))
 			}
 			return
 		case <-c.exited:
