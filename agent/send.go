@@ -212,7 +212,7 @@ func (s *Sender) lose(packets uint64, err error) error {
 
 // Drained says what was sent, for the log.
 func (s *Sender) Drained() string {
-	return fmt.Sprintf("%d packets sent, %d of them lost", s.Sent.Load(), s.Failed.Load())
+	return fmt.Sprintf("%d packets sent, %d lost", s.Sent.Load(), s.Failed.Load())
 }
 
 // connect opens the first collector that answers; it tries until ctx ends.

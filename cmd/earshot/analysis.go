@@ -120,10 +120,11 @@ func (s *analysis) lose() error {
 	}
 	if s.giveUp.Err() == nil { // the others are told to stop because of this error
 		go drain()
-		return fmt.Errorf("lost %d rows: %w", rows, err)
+		return fmt.Errorf("%d rows are lost: %w", rows, err)
 	}
 	drain()
-	return fmt.Errorf("lost %d rows, and %d packets that waited behind them: %w", rows, packets, err)
+	// That this was cut short is no reason not to tell: %v, not %w.
+	return fmt.Errorf("the store did not answer in time: %d rows are lost, and %d packets that waited behind them: %v", rows, packets, err)
 }
 
 func (s *analysis) flush(position uint64, suffix string) error {

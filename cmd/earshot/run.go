@@ -138,8 +138,15 @@ func serve(a *app, demo, check bool) (err error) {
 	if err != nil {
 		return err
 	}
+	var end time.Time // by which everything has to have stopped; zero before the end has come
 	if engine != nil {
-		defer func() { err = errors.Join(err, engine.Close()) }()
+		defer func() {
+			if end.IsZero() {
+				err = errors.Join(err, engine.Close())
+				return
+			}
+			err = errors.Join(err, engine.CloseBefore(end))
+		}()
 	}
 	opt, err := storeOptions(c, a, registry)
 	if err != nil {
@@ -161,6 +168,7 @@ func serve(a *app, demo, check bool) (err error) {
 	analysis := newAnalysis(c, road, db, a.log)
 	group.Add("stop", run.Func(func(ctx context.Context) error { // the first that is told
 		<-ctx.Done()
+		end = time.Now().Add(run.DrainTime - 300*time.Millisecond)
 		analysis.stopping()
 		return nil
 	}))
@@ -203,7 +211,11 @@ func serve(a *app, demo, check bool) (err error) {
 	group.Add("health", run.Func(func(ctx context.Context) error {
 		for {
 			pctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-			storeHealth.Set(errors.Join(db.Ping(pctx), analysis.stuck()))
+			if err := analysis.stuck(); err != nil {
+				storeHealth.Set(err)
+			} else {
+				storeHealth.Set(db.Ping(pctx))
+			}
 			cancel()
 			select {
 			case <-ctx.Done():
