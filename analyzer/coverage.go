@@ -62,7 +62,7 @@ func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, leg *dialog.Leg, se
 	default:
 		covered := [2]bool{}
 		for _, ep := range c.Endpoints {
-			if (leg == nil || ep.Leg == nil || ep.Leg == leg) && a.covered.has(c.Domain(), ep.Addr.Addr()) {
+			if (leg == nil || ep.Leg == nil || ep.Leg == leg) && !ep.NAT && a.covered.has(c.Domain(), ep.Addr.Addr()) {
 				covered[ep.Owner] = true
 			}
 		}

@@ -117,6 +117,10 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 				continue
 			}
 			switch {
+			case ep.Addr == src && (ep.NAT || to.NAT):
+				if t.strength < mediaHost {
+					t.strength, t.match, t.sender = mediaHost, "nat", ep
+				}
 			case ep.Addr == src && t.strength < exactPair:
 				t.strength, t.match, t.sender = exactPair, "sdp", ep
 				if ep.ICE || to.ICE {
@@ -125,7 +129,7 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 				if t.leg == nil {
 					t.leg = ep.Leg
 				}
-			case ep.Addr.Addr() == src.Addr() && t.strength < mediaHost:
+			case ep.Addr.Addr() == src.Addr() && !ep.NAT && !to.NAT && t.strength < mediaHost:
 				t.strength, t.match = mediaHost, "symmetric"
 			}
 		}
@@ -142,6 +146,7 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 				continue
 			}
 			switch {
+			case ep.Addr == dst && (ep.NAT || from.NAT): // found there, too
 			case ep.Addr == dst && t.strength < exactPair: // where too many share dst to have found it there
 				t.strength, t.match, t.to = exactPair, "sdp", ep
 				if ep.ICE || from.ICE {
@@ -150,7 +155,7 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 				if t.leg == nil {
 					t.leg = ep.Leg
 				}
-			case ep.Addr.Addr() == dst.Addr() && t.strength < mediaHost:
+			case ep.Addr.Addr() == dst.Addr() && !ep.NAT && !from.NAT && t.strength < mediaHost:
 				t.strength, t.match = mediaHost, "symmetric"
 			}
 		}

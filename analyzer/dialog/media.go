@@ -24,6 +24,7 @@ type Endpoint struct {
 	// Hop is 0 for the SDP as its owner sent it; 1, 2 ... for addresses that
 	// later hops (an SBC, a media relay) put in its place.
 	Hop      int
+	NAT      bool // Addr is the host that the owner's signalling came from, with the announced port
 	ICE      bool // the pair of addresses is chosen by ICE (RFC 8445)
 	SRTP     bool
 	Payloads []Payload
@@ -134,7 +135,16 @@ func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m *sip.Media)
 	}
 	ep.RTCP = unmap(m.RTCP())
 	ep.Hop = c.hop(e, leg, owner, index, addr)
-	c.addEndpoint(ep)
+	isNew := c.addEndpoint(ep)
+	// Where NAT stands between the owner and the tap, or the owner announces the
+	// public address of a cloud host, media comes from the host that signalling
+	// comes from.
+	if host := e.p.Src.Addr().Unmap(); isNew && ep.Hop == 0 && !ep.ICE && host != addr.Addr() {
+		behind := ep
+		behind.NAT = true
+		behind.Addr, behind.RTCP = netip.AddrPortFrom(host, addr.Port()), netip.AddrPortFrom(host, ep.RTCP.Port())
+		c.addEndpoint(behind)
+	}
 	for i := range m.Candidates {
 		cand := &m.Candidates[i]
 		if cand.Component != 1 || !cand.Addr.IsValid() || cand.Addr.Addr().IsUnspecified() {
@@ -170,7 +180,8 @@ func payloads(m *sip.Media) []Payload {
 	return out
 }
 
-func (c *Call) addEndpoint(ep Endpoint) {
+// addEndpoint reports whether ep was not known.
+func (c *Call) addEndpoint(ep Endpoint) bool {
 	for _, old := range c.Endpoints {
 		if old.Addr == ep.Addr && old.Owner == ep.Owner && old.Leg == ep.Leg && old.Media == ep.Media {
 			old.Payloads, old.SRTP, old.PtimeMs = ep.Payloads, ep.SRTP, ep.PtimeMs
@@ -180,15 +191,17 @@ func (c *Call) addEndpoint(ep Endpoint) {
 				old.RTCP = ep.RTCP
 				c.table.bind(old)
 			}
-			return
+			old.NAT = old.NAT && ep.NAT
+			return false
 		}
 	}
 	if len(c.Endpoints) >= maxEndpoints {
 		c.table.Counters.Overflow++
-		return
+		return false
 	}
 	c.Endpoints = append(c.Endpoints, &ep)
 	c.table.bind(&ep)
+	return true
 }
 
 // hop numbers the version of an address by how many other ones the same SDP
