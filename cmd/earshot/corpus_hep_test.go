@@ -101,7 +101,7 @@ func isTime(v reflect.Value) bool {
 }
 
 func timeOf(v reflect.Value) time.Time {
-	if at, ok := v.Interface().(*time.Time); ok {
+	if at, ok := reflect.TypeAssert[*time.Time](v); ok {
 		if at == nil {
 			return time.Time{}
 		}

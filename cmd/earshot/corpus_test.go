@@ -230,10 +230,13 @@ func compareTruthStreams(d *differences, want []truthStream, got []*record.Strea
 		d.addJitter(name+" jitter_mean_ms", s.JitterMeanMs, w.MeanJitter)
 		d.addJitter(name+" jitter_max_ms", s.JitterMaxMs, w.MaxJitter)
 	}
+	// TShark ties by SDP addresses alone; what we tie otherwise is counted.
 	var more []string
+	otherwise := map[string]int{}
 	for k, list := range ours {
 		for _, s := range list {
-			if s.Match == "none" {
+			if s.Match != "sdp" {
+				otherwise[s.Match]++
 				continue
 			}
 			more = append(more, fmt.Sprintf("stream %s:%d>%s:%d %#08x at %s\t%d packets, match %s", k.src, k.sport, k.dst, k.dport, k.ssrc, s.StartTime.Format("15:04:05.000"), s.Packets, s.Match))
@@ -243,6 +246,10 @@ func compareTruthStreams(d *differences, want []truthStream, got []*record.Strea
 	for _, m := range more {
 		name, what, _ := strings.Cut(m, "\t")
 		d.add(name, what, "none")
+	}
+	delete(otherwise, "none")
+	for _, match := range slices.Sorted(maps.Keys(otherwise)) {
+		d.add("streams tied by "+match, otherwise[match], 0)
 	}
 }
 
