@@ -45,9 +45,10 @@ type Counters struct {
 	STUN, DTLS, Other      uint64
 	HEPErrors              uint64
 	OwnHEP                 uint64 // on IgnorePorts
-	RTPUnmetered           uint64 // because MaxStreams were
+	RTPUnmetered           uint64 // because MaxStreams were; those that no SDP announced may take half of them
 	RTPGuessed             uint64 // of streams never announced and never confirmed: not reported
-	StreamsReported, Addrs uint64
+	StreamsReported, Addrs uint64 // Addrs are the media addresses remembered now
+	AddrsForgotten         uint64 // because MaxAddrs were
 	RTCPErrors, KeepAlives uint64
 	ZRTP, TURN, UDPTL      uint64
 
@@ -122,6 +123,8 @@ func (a *Agent) Observe(p *packet.Packet) {
 		if !a.now.Before(a.sweepAt) {
 			a.sweep()
 		}
+	} else if a.now.Sub(p.Time) > setBack {
+		a.rewind(p.Time)
 	}
 	p.Node, p.Domain, p.AgentID = a.opt.Node, a.opt.Domain, a.opt.AgentID
 	b := p.Payload
@@ -179,6 +182,7 @@ func (a *Agent) observeSIP(p *packet.Packet) {
 		if body := a.message.SDP(); len(body) > 0 {
 			a.sdp.Parse(body)
 			a.announce.learn(&a.sdp, a.message.CallID(), p.Time)
+			a.Counters.Addrs, a.Counters.AddrsForgotten = uint64(len(a.announce.byAddr)), a.announce.evicted
 		}
 	}
 	a.emit(p)
@@ -219,6 +223,9 @@ func (a *Agent) unwrap(outer *packet.Packet) {
 	if p.Node == "" {
 		p.Node = hep.NodeName(p.AgentID, outer.Src.Addr())
 	}
+	if p.Domain == "" {
+		p.Domain = a.opt.Domain
+	}
 	switch p.Kind {
 	case packet.KindSIP:
 		a.observeSIP(&p)
@@ -228,6 +235,8 @@ func (a *Agent) unwrap(outer *packet.Packet) {
 	case packet.KindRTP:
 		if a.header.Parse(p.Payload) {
 			a.observeRTP(&p)
+		} else {
+			a.Counters.Other++
 		}
 	default:
 		a.emit(&p)
@@ -251,10 +260,23 @@ func (a *Agent) Drop(stage, reason string, from, to time.Time, n uint64) {
 func (a *Agent) Advance(now time.Time) {
 	if now.After(a.now) {
 		a.now = now
+	} else if a.now.Sub(now) > setBack {
+		a.rewind(now)
 	}
 	if !a.now.Before(a.sweepAt) {
 		a.sweep()
 	}
+}
+
+// setBack is how far packets may go back in time and still be late ones, as
+// of two interfaces. Further, a clock was set, or one packet had a wrong time.
+const setBack = time.Minute
+
+// rewind follows a clock that was set back: waiting for it to pass the old
+// time again would end no stream and give no report until then.
+func (a *Agent) rewind(now time.Time) {
+	a.now, a.announce.swept = now, now
+	a.sweep()
 }
 
 func (a *Agent) sweep() {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/sip"
@@ -13,10 +14,16 @@ type addrKey = netip.AddrPort
 // announcement is what SDP said of one media address: which calls use it and
 // what its payload types mean.
 type announcement struct {
-	calls    [4]string // Call-IDs, the newest first
+	calls    [4]use // the newest first
 	payloads []told
 	seen     time.Time
 	version  uint32 // grows with every SDP that names the address
+}
+
+// use is one call's use of a media address.
+type use struct {
+	call  string    // Call-ID
+	since time.Time // of the SDP that first said so
 }
 
 type told struct {
@@ -28,36 +35,50 @@ type told struct {
 // announcements is the bounded table of media addresses.
 type announcements struct {
 	byAddr  map[addrKey]*announcement
-	byRTCP  map[addrKey]string
+	byRTCP  map[addrKey]rtcpUse
 	max     int
 	version uint32 // grows with every change, so that streams know when to look again
 	swept   time.Time
-	Evicted uint64
+	evicted uint64
 }
+
+// rtcpUse is the latest call's use of an RTCP address.
+type rtcpUse struct {
+	call string
+	seen time.Time
+}
+
+// Lengths of what is kept of SDP; who sends it chooses them. A longer Call-ID
+// is no correlation id: addresses alone tie its streams.
+const (
+	maxCallID   = 512
+	maxPayloads = 64
+	maxName     = 64 // of an encoding
+)
 
 // announcedFor is how long an address is remembered after the last SDP that
 // named it: calls with a session timer name it again sooner.
 const announcedFor = 4 * time.Hour
 
 func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
+	if len(callID) > maxCallID {
+		callID = nil
+	}
 	for i := range s.Media {
 		m := &s.Media[i]
 		if m.Port == 0 || !m.Addr.IsValid() || m.Addr.IsUnspecified() {
 			continue
 		}
-		list := make([]told, 0, len(m.Formats))
+		list := make([]told, 0, min(len(m.Formats), maxPayloads))
 		for j := range m.Formats {
-			if f := &m.Formats[j]; f.PayloadType >= 0 && len(f.Codec) > 0 {
+			if f := &m.Formats[j]; f.PayloadType >= 0 && len(f.Codec) > 0 && len(f.Codec) <= maxName && len(list) < maxPayloads {
 				list = append(list, told{uint8(f.PayloadType), string(f.Codec), f.ClockRate})
 			}
 		}
 		addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
 		n.add(addr, callID, list, at)
 		if rtcp := m.RTCP(); rtcp.Addr().IsValid() && !m.RTCPMux {
-			if n.byRTCP == nil || len(n.byRTCP) >= n.max {
-				n.byRTCP = map[addrKey]string{} // the addresses of calls to come matter more
-			}
-			n.byRTCP[netip.AddrPortFrom(rtcp.Addr().Unmap(), rtcp.Port())] = string(callID)
+			n.addRTCP(netip.AddrPortFrom(rtcp.Addr().Unmap(), rtcp.Port()), callID, at)
 		}
 		for j := range m.Candidates {
 			c := m.Candidates[j].Addr
@@ -72,7 +93,7 @@ func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Ti
 	e := n.byAddr[addr]
 	if e == nil {
 		if len(n.byAddr) >= n.max {
-			n.evict()
+			n.evicted += forgetOlderHalf(n.byAddr, func(e *announcement) time.Time { return e.seen })
 		}
 		e = &announcement{}
 		n.byAddr[addr] = e
@@ -80,38 +101,57 @@ func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Ti
 	e.seen = at
 	e.payloads = list
 	e.version++
-	if e.calls[0] != string(callID) {
-		at := 1
-		for at < len(e.calls)-1 && e.calls[at] != string(callID) {
-			at++
+	if e.calls[0].call != string(callID) {
+		i := 1
+		for i < len(e.calls)-1 && e.calls[i].call != string(callID) {
+			i++
 		}
-		copy(e.calls[1:at+1], e.calls[:at])
-		e.calls[0] = string(callID)
+		newest := e.calls[i]
+		if newest.call != string(callID) {
+			newest = use{string(callID), at}
+		}
+		copy(e.calls[1:i+1], e.calls[:i])
+		e.calls[0] = newest
 	}
 	n.version++
 }
 
-// pair is the newest call that uses both addresses; "" when there is none.
-func (n *announcements) pair(src, dst addrKey) string {
+func (n *announcements) addRTCP(addr addrKey, callID []byte, at time.Time) {
+	if n.byRTCP == nil {
+		n.byRTCP = map[addrKey]rtcpUse{}
+	}
+	if _, ok := n.byRTCP[addr]; !ok && len(n.byRTCP) >= n.max {
+		n.evicted += forgetOlderHalf(n.byRTCP, func(u rtcpUse) time.Time { return u.seen })
+	}
+	n.byRTCP[addr] = rtcpUse{string(callID), at}
+}
+
+// pair is the newest call that uses both addresses, and since when it uses
+// one of them; "" when there is none.
+func (n *announcements) pair(src, dst addrKey) (call string, since time.Time) {
 	s, d := n.byAddr[src], n.byAddr[dst]
 	if s == nil || d == nil {
-		return ""
+		return "", time.Time{}
 	}
-	for _, c := range d.calls {
+	for _, u := range d.calls {
 		for _, other := range s.calls {
-			if c != "" && c == other {
-				return c
+			if u.call == "" || u.call != other.call {
+				continue
 			}
+			if other.since.Before(u.since) {
+				u.since = other.since
+			}
+			return u.call, u.since
 		}
 	}
-	return ""
+	return "", time.Time{}
 }
 
 func (n *announcements) rtcpCall(src, dst addrKey) string {
-	if c := n.pair(src, dst); c != "" { // rtcp-mux
+	if c, _ := n.pair(src, dst); c != "" { // rtcp-mux
 		return c
 	}
-	s, d := n.byRTCP[src], n.byRTCP[dst]
+	s, d := n.byRTCP[src].call, n.byRTCP[dst].call
 	if s != "" && (d == "" || s == d) {
 		return s
 	}
@@ -131,24 +171,28 @@ func (n *announcements) sweep(now time.Time) {
 			delete(n.byAddr, addr)
 		}
 	}
+	for addr, u := range n.byRTCP {
+		if now.Sub(u.seen) > announcedFor {
+			delete(n.byRTCP, addr)
+		}
+	}
 }
 
-// evict makes room by forgetting the older half.
-func (n *announcements) evict() {
-	var from, to time.Time
-	for _, e := range n.byAddr {
-		if from.IsZero() || e.seen.Before(from) {
-			from = e.seen
-		}
-		if e.seen.After(to) {
-			to = e.seen
+// forgetOlderHalf makes room in a table of addresses, and says how many it
+// forgot: half of them at once, so that a flood does not have it search for
+// the oldest one each time.
+func forgetOlderHalf[V any](m map[addrKey]V, seen func(V) time.Time) uint64 {
+	times := make([]int64, 0, len(m))
+	for _, v := range m {
+		times = append(times, seen(v).UnixNano())
+	}
+	slices.Sort(times)
+	middle := times[(len(times)-1)/2]
+	before := len(m)
+	for addr, v := range m {
+		if seen(v).UnixNano() <= middle {
+			delete(m, addr)
 		}
 	}
-	middle := from.Add(to.Sub(from) / 2)
-	for addr, e := range n.byAddr {
-		if !e.seen.After(middle) {
-			delete(n.byAddr, addr)
-			n.Evicted++
-		}
-	}
+	return uint64(before - len(m))
 }

@@ -24,6 +24,8 @@ type stream struct {
 	fromVersion, toVersion uint32
 	known                  bool // SDP announced one of its addresses
 	reported               bool
+	guess                  bool // counted among the guesses
+	domain                 string
 	callID                 string
 }
 
@@ -33,6 +35,8 @@ type streams struct {
 	table streamTable
 	order []*stream
 	pairs map[uint64]uint32 // latest SSRC of an address pair, by its hash
+	// guesses are streams of addresses that no SDP has announced.
+	guesses int
 }
 
 func (t *streams) init() {
@@ -74,7 +78,9 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 		a.Counters.Other++
 		return nil
 	}
-	if len(t.order) >= a.opt.MaxStreams {
+	// Anybody can make up streams: those that are announced keep half of the
+	// table for themselves.
+	if len(t.order) >= a.opt.MaxStreams || !known && 2*t.guesses >= a.opt.MaxStreams {
 		a.Counters.RTPUnmetered++
 		a.drops.Add("streams_full", p.Time, 1)
 		return nil
@@ -84,8 +90,11 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 		clear(t.pairs)
 	}
 	t.pairs[pair] = a.header.SSRC
-	s := &stream{src: p.Src, dst: p.Dst, node: p.Node, agentID: p.AgentID, hash: hash, version: a.announce.version - 1, checked: a.announce.version - 1}
+	s := &stream{src: p.Src, dst: p.Dst, node: p.Node, agentID: p.AgentID, domain: p.Domain, guess: !known, hash: hash, version: a.announce.version - 1, checked: a.announce.version - 1}
 	s.meter.Reset(a.header.SSRC, takeover && before != a.header.SSRC)
+	if s.guess {
+		t.guesses++
+	}
 	t.table.add(s)
 	t.order = append(t.order, s)
 	return s
@@ -112,12 +121,22 @@ func (a *Agent) look(s *stream) {
 	if s.to != nil {
 		s.known, s.toVersion = true, s.to.version
 	}
+	if s.known && s.guess {
+		s.guess = false
+		a.streams.guesses--
+	}
 	s.tell()
-	call := a.announce.pair(s.src, s.dst)
+	call, since := a.announce.pair(s.src, s.dst)
 	if call == "" || call == s.callID {
 		return
 	}
-	if s.callID != "" { // the addresses went to another call: this is a stream of its own
+	if s.callID != "" {
+		// Legs of a box that leaves media alone announce the same addresses:
+		// only a call that came to both after the stream began took them over.
+		if !since.After(s.meter.First()) {
+			return
+		}
+		// What comes now is a stream of its own.
 		ssrc := s.meter.SSRC()
 		a.finish(s)
 		s.reported = false
@@ -178,7 +197,7 @@ func (a *Agent) send(s *stream, r *media.Report, now time.Time) {
 	a.buf = r.AppendJSON(a.buf[:0])
 	a.out = packet.Packet{
 		Time: now, Src: s.src, Dst: s.dst, Transport: packet.UDP, Kind: packet.KindReport,
-		Node: s.node, Domain: a.opt.Domain, AgentID: s.agentID, Payload: a.buf,
+		Node: s.node, Domain: s.domain, AgentID: s.agentID, Payload: a.buf,
 	}
 	if s.callID != "" {
 		a.call = append(a.call[:0], s.callID...)
@@ -215,8 +234,11 @@ func (a *Agent) sweepStreams() {
 		if !s.known && !s.reported {
 			idle = 10 * time.Second // a guess that nothing confirms
 		}
-		if a.now.Sub(s.meter.Last()) > idle {
+		if quiet := a.now.Sub(s.meter.Last()); quiet > idle || quiet < -setBack {
 			a.finish(s)
+			if s.guess {
+				t.guesses--
+			}
 			t.table.remove(s)
 			continue
 		}
