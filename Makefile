@@ -27,6 +27,8 @@ RUN_FLAGS ?= --demo
 PKG ?= ./...
 FUZZTIME ?= 1m
 BENCH ?= .
+# Of how many runs `make bench` shows the median, and how many bench-compare needs.
+BENCHRUNS ?= 3
 BENCHCOUNT ?= 6
 # bench-compare compares the work tree with this commit.
 BASE ?= HEAD
@@ -75,8 +77,8 @@ fuzz: go ## run every fuzz target of PKG for FUZZTIME (1m)
 	done
 
 .PHONY: bench
-bench: go ## run the benchmarks of PKG once
-	go test -p 1 -timeout 60m -tags '$(TAGS)' -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: go chdb-if-possible ## run the benchmarks of PKG and show what matters beside its floor
+	go test -p 1 -timeout 60m -tags '$(TAGS)' -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHRUNS) $(PKG) | go run .ci/bench.go
 
 .PHONY: bench-compare
 bench-compare: go ## compare the benchmarks of PKG with those of commit BASE
