@@ -128,7 +128,7 @@ func (a *Agent) Observe(p *packet.Packet) {
 	}
 	p.Node, p.Domain, p.AgentID = a.opt.Node, a.opt.Domain, a.opt.AgentID
 	b := p.Payload
-	if len(b) >= 12 && b[0]>>6 == 2 && p.Transport == packet.UDP {
+	if len(b) >= 8 && b[0]>>6 == 2 && p.Transport == packet.UDP {
 		if b[1] >= 192 && b[1] <= 223 && media.LooksLikeRTCP(b) {
 			a.observeRTCP(p)
 			return
@@ -191,7 +191,10 @@ func (a *Agent) observeSIP(p *packet.Packet) {
 func (a *Agent) observeRTCP(p *packet.Packet) {
 	if err := media.ParseRTCP(p.Payload, &a.rtcp); err != nil {
 		a.Counters.RTCPErrors++
-		return
+		if len(a.rtcp.Senders)+len(a.rtcp.Blocks) == 0 {
+			return
+		}
+		// What came before the damage stands: some senders add stray bytes.
 	}
 	a.Counters.RTCP++
 	p.Kind = packet.KindRTCP

@@ -162,9 +162,10 @@ func (s *stream) tell() {
 }
 
 // plausible is whether a stream that no SDP announced is RTP after all:
-// sequence numbers that mostly follow each other, for a while.
+// sequence numbers that go forward, for a while. It may have lost most of its
+// packets; numbers that mean nothing else begin anew all the time.
 func (s *stream) plausible(r media.Counts) bool {
-	return r.Packets >= 16 && r.Lost*2 < r.Packets && r.Restarts*16 < r.Packets
+	return r.Packets >= 16 && r.Lost < 8*r.Packets && r.Restarts*16 < r.Packets
 }
 
 func (a *Agent) report(s *stream, now time.Time) {
