@@ -50,8 +50,8 @@ const soon = time.Second
 
 // mediaSeen says which directions were seen. Nothing seen is "none" only
 // where an agent is known to cover the addresses that media would have gone
-// to.
-func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, leg *dialog.Leg, seen [2]bool, flags map[string]bool) {
+// to, and not where another leg has it.
+func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, m *callMedia, leg *dialog.Leg, seen [2]bool, flags map[string]bool) {
 	switch {
 	case seen[dialog.A] && seen[dialog.B]:
 		r.MediaSeen = "both"
@@ -67,7 +67,7 @@ func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, leg *dialog.Leg, se
 			}
 		}
 		r.MediaSeen = "unknown"
-		if covered[dialog.A] && covered[dialog.B] {
+		if covered[dialog.A] && covered[dialog.B] && !m.elsewhere {
 			r.MediaSeen = "none"
 			if r.State == record.Answered && r.DurationMs != nil && *r.DurationMs > soon.Seconds()*1000 {
 				flags["no_media"] = true

@@ -88,6 +88,7 @@ const early = 5 * time.Second
 func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time) (tie, bool) {
 	var best tie
 	ambiguous := false
+	var legs []*dialog.Call // whose media this is, too
 	consider := func(t tie) {
 		if first.Before(t.since.Add(-early)) {
 			return // the call came later
@@ -103,8 +104,18 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 			best, ambiguous = t, false
 		case !over(best.call, first) && over(t.call, first):
 		case t.strength == exactPair:
-			// Two legs of one conversation announce the same addresses to
-			// each other's peers: the first one keeps the stream.
+			// Two legs of one conversation announce the same addresses to each
+			// other's peers: the one that began first has both streams. Once a
+			// call is answered, a later one uses its ports again.
+			earlier, later := best, t
+			if later.call.FirstSeen().Before(earlier.call.FirstSeen()) {
+				earlier, later = later, earlier
+			}
+			if at, ok := earlier.call.AnswerTime(); !ok || !at.Before(later.call.FirstSeen()) {
+				best, legs = earlier, append(legs, later.call)
+			} else if best = earlier; !first.Before(later.call.FirstSeen()) {
+				best = later
+			}
 		default:
 			ambiguous = true
 		}
@@ -166,6 +177,11 @@ func (a *Analyzer) tieOf(domain string, src, dst netip.AddrPort, first time.Time
 	}
 	if best.call == nil || ambiguous {
 		return tie{}, false
+	}
+	for _, c := range legs {
+		if c != best.call {
+			a.mediaOf(c).elsewhere = true
+		}
 	}
 	return best, true
 }

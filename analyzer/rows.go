@@ -134,7 +134,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 	}
 	slices.Sort(r.Nodes)
-	a.mediaSeen(r, c, leg, seen, flags)
+	a.mediaSeen(r, c, m, leg, seen, flags)
 	if !firstRTP.IsZero() {
 		r.FirstRTPTime = new(micro(firstRTP))
 		if chosen := append(measured(streams, worseSide), streams...); len(chosen) > 0 {

@@ -285,6 +285,9 @@ func (a *Analyzer) tieByCallID(s *stream) (tie, bool) {
 type callMedia struct {
 	streams []*stream
 	reports []reportKey // what receivers said, in order of their first word
+	// elsewhere is whether media between addresses of the call is on the list
+	// of another leg of the conversation.
+	elsewhere bool
 }
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.

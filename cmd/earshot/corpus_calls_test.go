@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -172,5 +173,23 @@ func compareSides(t *testing.T, file string, got *records) {
 				}
 			}
 		}
+	}
+}
+
+// TestCorpusSharedMedia is a B2BUA that leaves the media to the two phones:
+// both of its legs announce the same addresses. One leg has both directions,
+// the other must not be called silent.
+func TestCorpusSharedMedia(t *testing.T) {
+	got, _ := readCapture(t, filepath.Join(corpusDir(t), "gprshome+wireshark", "sip.pcap"))
+	seen := map[string]string{}
+	for _, c := range got.calls {
+		seen[c.CallID] = c.MediaSeen
+		if slices.Contains(c.Flags, "no_media") {
+			t.Errorf("call %s is called silent", c.CallID)
+		}
+	}
+	want := map[string]string{"ZTU2MDY4NTY4YjgwOTQ0ZTExMDZiNjdkZjlmZDYxMzg.": "both", "6C6A28903A6222CE7DD2261F034ED940.": "unknown"}
+	if !maps.Equal(seen, want) {
+		t.Errorf("media_seen %v, want %v", seen, want)
 	}
 }
