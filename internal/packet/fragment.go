@@ -64,13 +64,7 @@ func (d *Decoder) fragment(k fragmentKey, next uint8, start int, more bool, b []
 		return
 	}
 	ip := d.at.ip
-	if k.version == 4 {
-		copy(k.src[:4], ip[12:16])
-		copy(k.dst[:4], ip[16:20])
-	} else {
-		copy(k.src[:], ip[8:24])
-		copy(k.dst[:], ip[24:40])
-	}
+	k.src, k.dst = rawAddresses(ip)
 	k.vlan = d.at.vlan
 	d.expireDatagrams(d.at.time)
 
@@ -78,12 +72,12 @@ func (d *Decoder) fragment(k fragmentKey, next uint8, start int, more bool, b []
 	if g == nil {
 		g = d.newDatagram(k)
 	}
-	i, clear := g.place(start, end)
+	i, free := g.place(start, end)
 	switch {
-	case !clear && g.holds(i, start, end):
+	case !free && g.holds(i, start, end):
 		d.count(ReasonFragmentDuplicate)
 		return
-	case !clear,
+	case !free,
 		!more && (g.end >= 0 && g.end != end || g.highest() > end),
 		more && g.end >= 0 && end > g.end,
 		len(g.pieces) == maxPieces:
@@ -134,7 +128,7 @@ func (d *Decoder) newDatagram(k fragmentKey) *datagram {
 
 // place finds where [start, end) belongs among the pieces, and whether nothing
 // of it is there yet.
-func (g *datagram) place(start, end int) (i int, clear bool) {
+func (g *datagram) place(start, end int) (i int, free bool) {
 	i, _ = slices.BinarySearchFunc(g.pieces, start, func(p piece, start int) int {
 		// The first piece that ends after start.
 		if p.end <= start {

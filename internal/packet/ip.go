@@ -211,6 +211,17 @@ func addresses(ip []byte) (src, dst netip.Addr) {
 	return netip.AddrFrom16([16]byte(ip[8:24])).Unmap(), netip.AddrFrom16([16]byte(ip[24:40])).Unmap()
 }
 
+// rawAddresses returns source and destination of an IP header as they stand
+// there, for the key of a table: an IPv4 address in the first 4 bytes.
+func rawAddresses(ip []byte) (src, dst [16]byte) {
+	if ip[0]>>4 == 4 {
+		copy(src[:], ip[12:16])
+		copy(dst[:], ip[16:20])
+		return src, dst
+	}
+	return [16]byte(ip[8:24]), [16]byte(ip[24:40])
+}
+
 // hop returns the TTL or hop limit and the DSCP of an IP header.
 func hop(ip []byte) (ttl, dscp uint8) {
 	if ip[0]>>4 == 4 {

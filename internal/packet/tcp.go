@@ -148,13 +148,7 @@ func (d *Decoder) tcp(b []byte) {
 func (d *Decoder) streamKey(tcp []byte) streamKey {
 	ip := d.at.ip
 	k := streamKey{srcPort: be.Uint16(tcp), dstPort: be.Uint16(tcp[2:]), vlan: d.at.vlan, version: ip[0] >> 4}
-	if k.version == 4 {
-		copy(k.src[:4], ip[12:16])
-		copy(k.dst[:4], ip[16:20])
-	} else {
-		copy(k.src[:], ip[8:24])
-		copy(k.dst[:], ip[24:40])
-	}
+	k.src, k.dst = rawAddresses(ip)
 	return k
 }
 
