@@ -70,10 +70,7 @@ func one(t *testing.T, d *Decoder, f *Frame) Packet {
 }
 
 // balanced checks that each frame stands in exactly one place.
-func balanced(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, d *Decoder) {
+func balanced(t failer, d *Decoder) {
 	t.Helper()
 	s := d.Stats()
 	if s.Frames != s.Decoded+s.Held+s.Control+s.Undecoded.Total() {
