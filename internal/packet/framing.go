@@ -88,9 +88,10 @@ func (d *Decoder) splitSIP(s *stream, b []byte, t time.Time) (int, bool) {
 			return 0, true
 		case no:
 			return d.resync(s, b)
+		case yes:
+			s.kind, s.misses = sipStream, 0
+			d.prove(s)
 		}
-		s.kind, s.misses = sipStream, 0
-		d.prove(s)
 	}
 	if s.need == 0 {
 		var end int

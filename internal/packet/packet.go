@@ -55,8 +55,9 @@ func (t Transport) String() string {
 		return "tls"
 	case WS:
 		return "ws"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Packet is one unit of payload with where and when it was seen. It is a

@@ -106,8 +106,7 @@ func isText(b []byte) bool {
 func nextStart(b []byte) (int, verdict) {
 	at := 0
 	for {
-		switch v := startLine(b[at:]); v {
-		case yes, maybe:
+		if v := startLine(b[at:]); v != no {
 			// A start line cannot span lines, so maybe is the last line.
 			return at, v
 		}
@@ -175,7 +174,7 @@ func contentLength(b []byte) int {
 
 // unfold skips white space before a header value, line folding included.
 func unfold(b []byte) []byte {
-	for i := 0; i < len(b); i++ {
+	for i := range b {
 		switch b[i] {
 		case ' ', '\t', '\r':
 		case '\n':
