@@ -91,12 +91,17 @@ func (s *jsonScan) list(open, end byte, each func()) {
 	}
 }
 
-// object calls each for every key, which is borrowed; each reads the value.
+// object calls each for every key, which is borrowed; each reads the value, or
+// leaves it, and it is skipped.
 func (s *jsonScan) object(each func(key []byte)) {
 	s.list('{', '}', func() {
 		key := s.text()
-		if s.expect(':') {
-			each(key)
+		if !s.expect(':') {
+			return
+		}
+		value := s.i
+		if each(key); s.i == value && s.err == nil {
+			s.skip()
 		}
 	})
 }
@@ -107,7 +112,7 @@ func (s *jsonScan) array(each func()) { s.list('[', ']', each) }
 func (s *jsonScan) skip() {
 	switch c := s.peek(); c {
 	case '{':
-		s.object(func([]byte) { s.skip() })
+		s.object(func([]byte) {})
 	case '[':
 		s.array(s.skip)
 	case '"':
@@ -347,6 +352,24 @@ func item(dst []byte) []byte {
 
 func appendUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](dst []byte, name string, v T) []byte {
 	return strconv.AppendUint(key(dst, name), uint64(v), 10)
+}
+
+// appendArray writes an array of what one writes of each, or nothing where
+// there are none.
+func appendArray[T any](dst []byte, name string, all []T, one func(dst []byte, x *T) []byte) []byte {
+	if len(all) == 0 {
+		return dst
+	}
+	dst = append(key(dst, name), '[')
+	for i := range all {
+		dst = one(item(dst), &all[i])
+	}
+	return append(dst, ']')
+}
+
+// appendNumber writes one number of an array.
+func appendNumber[T ~uint8 | ~uint32](dst []byte, v *T) []byte {
+	return strconv.AppendUint(dst, uint64(*v), 10)
 }
 
 func appendInt(dst []byte, name string, v int64) []byte {

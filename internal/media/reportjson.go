@@ -21,15 +21,12 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	dst = r.Delta.appendJSON(key(dst, "delta"))
 	dst = r.Total.appendJSON(key(dst, "total"))
 	dst = appendUint(dst, "pt", r.PayloadType)
-	dst = append(key(dst, "pts"), '[')
-	for _, p := range r.PayloadTypes {
-		dst = append(item(dst), '{')
-		dst = appendUint(dst, "pt", p.PT)
-		dst = append(appendUint(dst, "n", p.N), '}')
-	}
-	dst = append(dst, ']')
-	dst = appendJitter(dst, "jitter", r.Jitter)
-	dst = appendJitter(dst, "total_jitter", r.TotalJitter)
+	dst = appendArray(dst, "pts", r.PayloadTypes, func(dst []byte, p *PayloadCount) []byte {
+		dst = appendUint(append(dst, '{'), "pt", p.PT)
+		return append(appendUint(dst, "n", p.N), '}')
+	})
+	dst = appendArray(dst, "jitter", r.Jitter, appendJitter)
+	dst = appendArray(dst, "total_jitter", r.TotalJitter, appendJitter)
 	dst = appendFloat(dst, "delta_max_ms", r.DeltaMaxMs)
 	dst = appendFloat(dst, "ptime_ms", r.PtimeMs)
 	dst = appendUint(dst, "ts_step", r.TimestampStep)
@@ -65,17 +62,12 @@ func (c *Counts) appendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-func appendJitter(dst []byte, name string, entries []Jitter) []byte {
-	dst = append(key(dst, name), '[')
-	for _, j := range entries {
-		dst = append(item(dst), '{')
-		dst = appendUint(dst, "clock", j.ClockRate)
-		dst = appendFloat(dst, "sum", j.Sum)
-		dst = appendUint(dst, "n", j.N)
-		dst = appendFloat(dst, "max", j.Max)
-		dst = append(appendFloat(dst, "last", j.Last), '}')
-	}
-	return append(dst, ']')
+func appendJitter(dst []byte, j *Jitter) []byte {
+	dst = appendUint(append(dst, '{'), "clock", j.ClockRate)
+	dst = appendFloat(dst, "sum", j.Sum)
+	dst = appendUint(dst, "n", j.N)
+	dst = appendFloat(dst, "max", j.Max)
+	return append(appendFloat(dst, "last", j.Last), '}')
 }
 
 // ParseReport reads what AppendJSON wrote. Unknown keys are skipped. A report
@@ -126,8 +118,6 @@ func ParseReport(b []byte) (Report, error) {
 			r.VLAN = s.u16()
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
-		default:
-			s.skip()
 		}
 	})
 	if err := s.end(); err != nil {
@@ -179,8 +169,6 @@ func (s *jsonScan) counts() Counts {
 			c.DTMF = s.unsigned()
 		case "cn":
 			c.CN = s.unsigned()
-		default:
-			s.skip()
 		}
 	})
 	return c
@@ -194,8 +182,6 @@ func (s *jsonScan) payloadCount() PayloadCount {
 			p.PT = s.u8() & 0x7f
 		case "n":
 			p.N = s.unsigned()
-		default:
-			s.skip()
 		}
 	})
 	return p
@@ -215,8 +201,6 @@ func (s *jsonScan) jitter() Jitter {
 			j.Max = s.number()
 		case "last":
 			j.Last = s.number()
-		default:
-			s.skip()
 		}
 	})
 	return j

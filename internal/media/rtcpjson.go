@@ -2,7 +2,6 @@ package media
 
 import (
 	"encoding/hex"
-	"fmt"
 	"unicode/utf8"
 )
 
@@ -35,91 +34,50 @@ func AppendRTCPJSON(dst []byte, r *RTCP) []byte {
 	}
 	if len(r.SDES) > 0 {
 		dst = appendUint(dst, "sdes_ssrc", r.SDES[0].SSRC)
-		dst = append(key(dst, "sdes_information"), '[')
-		for _, it := range r.SDES {
-			dst = append(item(dst), '{')
-			dst = appendUint(dst, "sdes_chunk_ssrc", it.SSRC)
-			dst = appendUint(dst, "type", it.Type)
-			dst = append(appendBytes(dst, "text", it.Text), '}')
-		}
-		dst = append(dst, ']')
 	}
+	dst = appendArray(dst, "sdes_information", r.SDES, func(dst []byte, x *SDESItem) []byte {
+		dst = appendUint(append(dst, '{'), "sdes_chunk_ssrc", x.SSRC)
+		dst = appendUint(dst, "type", x.Type)
+		return append(appendBytes(dst, "text", x.Text), '}')
+	})
 	return append(appendOwn(dst, r), '}')
 }
 
 // appendOwn writes the keys that only Earshot reads.
 func appendOwn(dst []byte, r *RTCP) []byte {
 	if len(r.Types) > 1 {
-		dst = append(key(dst, "types"), '[')
-		for _, t := range r.Types {
-			dst = append(item(dst), fmt.Sprint(t)...)
-		}
-		dst = append(dst, ']')
+		dst = appendArray(dst, "types", r.Types, appendNumber)
 	}
 	if len(r.Senders) > 1 || len(r.Senders) == 1 && !r.Senders[0].plain(r.SSRC) {
-		dst = append(key(dst, "senders"), '[')
-		for i := range r.Senders {
-			dst = r.Senders[i].appendJSON(item(dst), true)
-		}
-		dst = append(dst, ']')
+		dst = appendArray(dst, "senders", r.Senders, func(dst []byte, x *SenderReport) []byte { return x.appendJSON(dst, true) })
 	}
-	if len(r.VoIP) > 0 {
-		dst = append(key(dst, "xr_voip"), '[')
-		for i := range r.VoIP {
-			dst = r.VoIP[i].appendJSON(item(dst), true)
-		}
-		dst = append(dst, ']')
-	}
-	if len(r.Reference) > 0 {
-		dst = append(key(dst, "xr_rrt"), '[')
-		for _, x := range r.Reference {
-			dst = appendUint(append(item(dst), '{'), "reporter_ssrc", x.Reporter)
-			dst = append(appendUint(dst, "ntp", x.NTP), '}')
-		}
-		dst = append(dst, ']')
-	}
-	if len(r.DLRR) > 0 {
-		dst = append(key(dst, "xr_dlrr"), '[')
-		for _, x := range r.DLRR {
-			dst = appendUint(append(item(dst), '{'), "reporter_ssrc", x.Reporter)
-			dst = appendUint(dst, "source_ssrc", x.SSRC)
-			dst = appendUint(dst, "lrr", x.LRR)
-			dst = append(appendUint(dst, "dlrr", x.DLRR), '}')
-		}
-		dst = append(dst, ']')
-	}
-	if len(r.MOS) > 0 {
-		dst = append(key(dst, "xr_mos"), '[')
-		for _, x := range r.MOS {
-			dst = appendUint(append(item(dst), '{'), "reporter_ssrc", x.Reporter)
-			dst = appendUint(dst, "source_ssrc", x.SSRC)
-			dst = appendUint(dst, "interval", x.Interval)
-			dst = append(appendUint(dst, "segment", x.Segment), '}')
-		}
-		dst = append(dst, ']')
-	}
-	if len(r.Bye) > 0 {
-		dst = append(key(dst, "bye"), '[')
-		for _, ssrc := range r.Bye {
-			dst = append(item(dst), fmt.Sprint(ssrc)...)
-		}
-		dst = append(dst, ']')
-	}
+	dst = appendArray(dst, "xr_voip", r.VoIP, func(dst []byte, x *VoIPMetrics) []byte { return x.appendJSON(dst, true) })
+	dst = appendArray(dst, "xr_rrt", r.Reference, func(dst []byte, x *ReceiverReference) []byte {
+		dst = appendUint(append(dst, '{'), "reporter_ssrc", x.Reporter)
+		return append(appendUint(dst, "ntp", x.NTP), '}')
+	})
+	dst = appendArray(dst, "xr_dlrr", r.DLRR, func(dst []byte, x *DLRR) []byte {
+		dst = appendUint(append(dst, '{'), "reporter_ssrc", x.Reporter)
+		dst = appendUint(dst, "source_ssrc", x.SSRC)
+		dst = appendUint(dst, "lrr", x.LRR)
+		return append(appendUint(dst, "dlrr", x.DLRR), '}')
+	})
+	dst = appendArray(dst, "xr_mos", r.MOS, func(dst []byte, x *MOSBlock) []byte {
+		dst = appendUint(append(dst, '{'), "reporter_ssrc", x.Reporter)
+		dst = appendUint(dst, "source_ssrc", x.SSRC)
+		dst = appendUint(dst, "interval", x.Interval)
+		return append(appendUint(dst, "segment", x.Segment), '}')
+	})
+	dst = appendArray(dst, "bye", r.Bye, appendNumber)
 	if r.ByeReason != nil {
 		dst = appendBytes(dst, "bye_reason", r.ByeReason)
 	}
-	if len(r.Apps) > 0 {
-		dst = append(key(dst, "apps"), '[')
-		for _, x := range r.Apps {
-			dst = appendUint(append(item(dst), '{'), "ssrc", x.SSRC)
-			dst = appendUint(dst, "subtype", x.Subtype)
-			dst = append(key(dst, "name_hex"), '"')
-			dst = append(hex.AppendEncode(dst, x.Name[:]), '"')
-			dst = append(key(dst, "data_hex"), '"')
-			dst = append(hex.AppendEncode(dst, x.Data), '"', '}')
-		}
-		dst = append(dst, ']')
-	}
+	dst = appendArray(dst, "apps", r.Apps, func(dst []byte, x *App) []byte {
+		dst = appendUint(append(dst, '{'), "ssrc", x.SSRC)
+		dst = appendUint(dst, "subtype", x.Subtype)
+		dst = appendHex(dst, "name_hex", x.Name[:])
+		return append(appendHex(dst, "data_hex", x.Data), '}')
+	})
 	if r.Encrypted {
 		dst = append(key(dst, "encrypted"), "true"...)
 	}
@@ -130,10 +88,14 @@ func appendOwn(dst []byte, r *RTCP) []byte {
 func appendBytes(dst []byte, name string, text []byte) []byte {
 	dst = appendText(key(dst, name), text)
 	if !utf8.Valid(text) {
-		dst = append(key(dst, name+"_hex"), '"')
-		dst = append(hex.AppendEncode(dst, text), '"')
+		dst = appendHex(dst, name+"_hex", text)
 	}
 	return dst
+}
+
+func appendHex(dst []byte, name string, b []byte) []byte {
+	dst = append(key(dst, name), '"')
+	return append(hex.AppendEncode(dst, b), '"')
 }
 
 // plain reports whether sender_information alone brings x back.

@@ -86,8 +86,6 @@ func (s *rtcpJSON) key(name []byte) {
 		s.array(func() { r.Apps = append(r.Apps, s.app()) })
 	case "encrypted":
 		r.Encrypted = s.boolean()
-	default:
-		s.skip()
 	}
 }
 
@@ -131,8 +129,6 @@ func (s *rtcpJSON) senderReport() SenderReport {
 			x.Packets = s.u32()
 		case "octets":
 			x.Octets = s.u32()
-		default:
-			s.skip()
 		}
 	})
 	x.NTP = exact
@@ -182,8 +178,6 @@ func (s *rtcpJSON) block() {
 			x.LSR = s.u32()
 		case "dlsr":
 			x.DLSR = s.u32()
-		default:
-			s.skip()
 		}
 	})
 	x.Lost = cumulativeLost(lost)
@@ -257,8 +251,6 @@ func (s *rtcpJSON) voip() VoIPMetrics {
 			x.JBMaximum = s.u16()
 		case "jb_abs_max":
 			x.JBAbsMax = s.u16()
-		default:
-			s.skip()
 		}
 	})
 	return x
@@ -278,8 +270,6 @@ func (s *rtcpJSON) sdesItem() SDESItem {
 			x.Text = s.text()
 		case "text_hex":
 			x.Text = s.hex()
-		default:
-			s.skip()
 		}
 	})
 	return x
@@ -293,8 +283,6 @@ func (s *rtcpJSON) rrt() ReceiverReference {
 			x.Reporter = s.u32()
 		case "ntp":
 			x.NTP = s.unsigned()
-		default:
-			s.skip()
 		}
 	})
 	return x
@@ -312,8 +300,6 @@ func (s *rtcpJSON) dlrr() DLRR {
 			x.LRR = s.u32()
 		case "dlrr":
 			x.DLRR = s.u32()
-		default:
-			s.skip()
 		}
 	})
 	return x
@@ -331,8 +317,6 @@ func (s *rtcpJSON) mos() MOSBlock {
 			x.Interval = s.u8()
 		case "segment":
 			x.Segment = s.u32()
-		default:
-			s.skip()
 		}
 	})
 	return x
@@ -350,8 +334,6 @@ func (s *rtcpJSON) app() App {
 			copy(x.Name[:], s.hex())
 		case "data_hex":
 			x.Data = s.hex()
-		default:
-			s.skip()
 		}
 	})
 	return x
