@@ -269,8 +269,10 @@ func eachBlock(b []byte, each func(*packet.Frame)) {
 			i := ifaces[order.Uint32(body)]
 			ticks := uint64(order.Uint32(body[4:]))<<32 | uint64(order.Uint32(body[8:]))
 			l := int(order.Uint32(body[12:]))
-			each(&packet.Frame{Time: time.Unix(0, int64(ticks)*int64(i.unit)).UTC(), Link: i.link,
-				WireLen: int(order.Uint32(body[16:])), Data: bytes.Clone(body[20 : 20+l])})
+			each(&packet.Frame{
+				Time: time.Unix(0, int64(ticks)*int64(i.unit)).UTC(), Link: i.link,
+				WireLen: int(order.Uint32(body[16:])), Data: bytes.Clone(body[20 : 20+l]),
+			})
 		}
 		b = b[n:]
 	}

@@ -102,7 +102,7 @@ func TestParseRTCPRefuses(t *testing.T) {
 // believed.
 func TestSRTCP(t *testing.T) {
 	plain := compound(t)
-	f := func(name string, trailer string, e bool) {
+	f := func(name, trailer string, e bool) {
 		t.Helper()
 		b := append([]byte(nil), plain...)
 		for i := 8; e && i < len(b); i++ {
