@@ -72,6 +72,26 @@ func all(src Source) (got []packet.Frame, err error) {
 	}
 }
 
+// inMemory opens a capture file that is well enough to be opened.
+func inMemory(t testing.TB, b []byte) *File {
+	t.Helper()
+	f, err := OpenReader("test", bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// whole reads to an end that is no failure.
+func whole(t testing.TB, src Source) []packet.Frame {
+	t.Helper()
+	got, err := all(src)
+	if !errors.Is(err, io.EOF) {
+		t.Fatalf("%d frames, then %v", len(got), err)
+	}
+	return got
+}
+
 func checkShots(t *testing.T, got []packet.Frame, want []shot) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -95,14 +115,8 @@ func TestPcap(t *testing.T) {
 			plain := pcapBytes(order, c.magic, c.unit, 1, shots)
 			for name, b := range map[string][]byte{"plain": plain, "gzip": zipped(plain)} {
 				t.Run(fmt.Sprint(c.name, order, name), func(t *testing.T) {
-					f, err := OpenReader("test", bytes.NewReader(b))
-					if err != nil {
-						t.Fatal(err)
-					}
-					got, err := all(f)
-					if err != io.EOF {
-						t.Fatal(err)
-					}
+					f := inMemory(t, b)
+					got := whole(t, f)
 					checkShots(t, got, shots)
 					if got[0].Link != packet.LinkEthernet {
 						t.Errorf("link %d", got[0].Link)
@@ -118,10 +132,7 @@ func TestPcap(t *testing.T) {
 
 // TestLinkTypeFlags has the length of the frame check sequence beside the link type.
 func TestLinkTypeFlags(t *testing.T) {
-	f, err := OpenReader("test", bytes.NewReader(pcapBytes(binary.LittleEndian, magicMicro, 1000, 0x54000000|276, shots)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := inMemory(t, pcapBytes(binary.LittleEndian, magicMicro, 1000, 0x54000000|276, shots))
 	if fr, err := f.Next(); err != nil || fr.Link != packet.LinkSLL2 {
 		t.Errorf("link %d, %v", fr.Link, err)
 	}
@@ -129,13 +140,13 @@ func TestLinkTypeFlags(t *testing.T) {
 
 // TestTruncatedPcap cuts a file at every byte.
 func TestTruncatedPcap(t *testing.T) {
-	whole := pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, shots)
+	file := pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, shots)
 	starts := []int{24}
 	for _, s := range shots {
 		starts = append(starts, starts[len(starts)-1]+16+len(s.data))
 	}
-	for n := range whole {
-		f, err := OpenReader("cut.pcap", bytes.NewReader(whole[:n]))
+	for n := range file {
+		f, err := OpenReader("cut.pcap", bytes.NewReader(file[:n]))
 		if n < 24 {
 			if err == nil {
 				t.Fatalf("cut at %d: no error", n)
@@ -152,7 +163,7 @@ func TestTruncatedPcap(t *testing.T) {
 		}
 		checkShots(t, got, shots[:records])
 		if starts[records] == n {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Errorf("cut at %d, between records: %v", n, err)
 			}
 			continue
@@ -161,7 +172,7 @@ func TestTruncatedPcap(t *testing.T) {
 		if !ok || cut.Offset != int64(starts[records]) || cut.Path != "cut.pcap" {
 			t.Errorf("cut at %d: got %v, want the offset %d", n, err, starts[records])
 		}
-		if _, again := f.Next(); again != err {
+		if _, again := f.Next(); !errors.Is(again, err) {
 			t.Errorf("the error does not stay: %v", again)
 		}
 	}
@@ -203,15 +214,8 @@ func TestAbsurdLength(t *testing.T) {
 // TestLargeRecord needs more than one window.
 func TestLargeRecord(t *testing.T) {
 	want := []shot{shots[0], {shots[0].t, 900000, strings.Repeat("x", 900000)}, shots[1]}
-	f, err := OpenReader("large", bytes.NewReader(pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, want)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := all(f)
-	if err != io.EOF {
-		t.Fatal(err)
-	}
-	checkShots(t, got, want)
+	f := inMemory(t, pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, want))
+	checkShots(t, whole(t, f), want)
 }
 
 func TestNoCapture(t *testing.T) {
@@ -260,9 +264,7 @@ func TestOpenKnowsItsSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := all(f); err != io.EOF {
-		t.Fatal(err)
-	}
+	whole(t, f)
 	if read, size := f.Progress(); read != int64(len(b)) || size != int64(len(b)) {
 		t.Errorf("progress %d of %d, want %d", read, size, len(b))
 	}
@@ -278,19 +280,12 @@ func TestSlowReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := all(f)
-	if err != io.EOF {
-		t.Fatal(err)
-	}
-	checkShots(t, got, shots)
+	checkShots(t, whole(t, f), shots)
 }
 
 func TestNextAllocatesNothing(t *testing.T) {
 	b := pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, slices.Repeat(shots, 5000))
-	f, err := OpenReader("test", bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := inMemory(t, b)
 	if n := testing.AllocsPerRun(10000, func() { f.Next() }); n != 0 {
 		t.Errorf("%v allocations a frame, want 0", n)
 	}
@@ -298,13 +293,7 @@ func TestNextAllocatesNothing(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(1700000000, int64(ms)*1e6).UTC() }
-	open := func(b []byte) Source {
-		f, err := OpenReader("x", bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
+	open := func(b []byte) Source { return inMemory(t, b) }
 	file := func(s ...shot) []byte { return pcapBytes(binary.LittleEndian, magicMicro, 1000, 1, s) }
 	a := file(shot{at(1), 2, "a1"}, shot{at(5), 2, "a5"}, shot{at(9), 2, "a9"})
 	b := file(shot{at(1), 2, "b1"}, shot{at(2), 2, "b2"}, shot{at(9), 2, "b9"})
@@ -318,7 +307,7 @@ func TestMerge(t *testing.T) {
 		return strings.Join(s, " ")
 	}
 	got, err := all(Merge([]Source{open(a), open(b), open(c), open(d)}))
-	if want := "d0 a1 b1 b2 a5 a9 b9 d9"; err != io.EOF || text(got) != want {
+	if want := "d0 a1 b1 b2 a5 a9 b9 d9"; !errors.Is(err, io.EOF) || text(got) != want {
 		t.Errorf("got %q, %v; want %q", text(got), err, want)
 	}
 	// One file cut short: the others are read on, and the failure comes last.
@@ -329,7 +318,7 @@ func TestMerge(t *testing.T) {
 	if _, ok := errors.AsType[*TruncatedError](err); !ok {
 		t.Errorf("got %v, want the truncation", err)
 	}
-	if _, err := Merge(nil).Next(); err != io.EOF {
+	if _, err := Merge(nil).Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("nothing to merge: %v", err)
 	}
 }
@@ -343,10 +332,7 @@ func BenchmarkPcap(b *testing.B) {
 		if n == 0 {
 			b.StopTimer()
 		}
-		f, err := OpenReader("test", bytes.NewReader(file))
-		if err != nil {
-			b.Fatal(err)
-		}
+		f := inMemory(b, file)
 		b.StartTimer()
 		for n = 0; ; n++ {
 			if _, err := f.Next(); err != nil {

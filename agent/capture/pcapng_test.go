@@ -104,14 +104,8 @@ func TestPcapng(t *testing.T) {
 			if zip {
 				b = zipped(b)
 			}
-			f, err := OpenReader("test", bytes.NewReader(b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := all(f)
-			if err != io.EOF {
-				t.Fatal(err)
-			}
+			f := inMemory(t, b)
+			got := whole(t, f)
 			want := []struct {
 				data string
 				link packet.LinkType
@@ -145,28 +139,25 @@ func TestPcapng(t *testing.T) {
 
 // TestMixedOrder has sections of both byte orders in one file, as cat makes it.
 func TestMixedOrder(t *testing.T) {
-	f, err := OpenReader("test", bytes.NewReader(append(sample(binary.LittleEndian), sample(binary.BigEndian)...)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := all(f); err != io.EOF || len(got) != 16 {
-		t.Errorf("%d frames, %v", len(got), err)
+	f := inMemory(t, append(sample(binary.LittleEndian), sample(binary.BigEndian)...))
+	if got := whole(t, f); len(got) != 16 {
+		t.Errorf("%d frames", len(got))
 	}
 }
 
 // TestTruncatedPcapng cuts a file at every byte: never another error, and at
 // least what a shorter cut gave.
 func TestTruncatedPcapng(t *testing.T) {
-	whole := sample(binary.BigEndian)
+	file := sample(binary.BigEndian)
 	before := 0
-	for n := 28; n < len(whole); n++ {
-		f, err := OpenReader("cut", bytes.NewReader(whole[:n]))
+	for n := 28; n < len(file); n++ {
+		f, err := OpenReader("cut", bytes.NewReader(file[:n]))
 		if err != nil {
 			t.Fatal(n, err)
 		}
 		got, err := all(f)
 		cut, truncated := errors.AsType[*TruncatedError](err)
-		if err != io.EOF && !truncated {
+		if !errors.Is(err, io.EOF) && !truncated {
 			t.Fatalf("cut at %d: %v", n, err)
 		}
 		if truncated && (cut.Offset >= int64(n) || cut.Offset%4 != 0) {
