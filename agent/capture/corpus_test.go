@@ -43,7 +43,7 @@ func TestCorpus(t *testing.T) {
 			udp, tcp := 0, 0
 			for {
 				fr, err := f.Next()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil {
@@ -55,6 +55,8 @@ func TestCorpus(t *testing.T) {
 						udp++
 					case packet.TCP:
 						tcp++
+					default:
+						t.Errorf("a packet over %v", p.Transport)
 					}
 				}
 			}

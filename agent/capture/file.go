@@ -71,7 +71,7 @@ func OpenReader(name string, r io.Reader) (*File, error) {
 // open looks at the first bytes and chooses the format.
 func (f *File) open(mayUnzip bool) error {
 	head, err := f.in.peek(4)
-	if err == errShort {
+	if errors.Is(err, errShort) {
 		if len(head) == 0 {
 			return &FormatError{Path: f.name, Found: "an empty file"}
 		}
@@ -135,7 +135,7 @@ func (f *File) Close() error {
 // fail turns a failure to read the record at offset into what Next returns.
 func (f *File) fail(err error, offset int64) error {
 	switch {
-	case err == errShort, errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errShort), errors.Is(err, io.ErrUnexpectedEOF):
 		return &TruncatedError{Path: f.name, Offset: offset}
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return &FormatError{Path: f.name, Offset: max(offset, 1), Found: err.Error()}

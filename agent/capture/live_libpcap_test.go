@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 	got, quiet := 0, 0
 	for quiet < 20 && got < 10 {
 		f, err := l.Next()
-		if err == ErrTimeout {
+		if errors.Is(err, ErrTimeout) {
 			quiet++
 			continue
 		}
@@ -79,12 +79,12 @@ func TestLiveTimeout(t *testing.T) {
 	for range 3 {
 		begin := time.Now()
 		// The limit leaves room for a busy machine; the timeout is readTimeout.
-		if _, err := l.Next(); err != ErrTimeout || time.Since(begin) > 2*time.Second {
+		if _, err := l.Next(); !errors.Is(err, ErrTimeout) || time.Since(begin) > 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 	}
 	l.Close()
-	if _, err := l.Next(); err == nil || err == ErrTimeout {
+	if _, err := l.Next(); err == nil || errors.Is(err, ErrTimeout) {
 		t.Errorf("after Close: %v", err)
 	}
 }

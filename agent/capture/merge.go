@@ -61,7 +61,7 @@ func (m *merge) Next() (packet.Frame, error) {
 func (m *merge) pull(i int) bool {
 	var err error
 	m.heads[i], err = m.sources[i].Next()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		m.err = errors.Join(m.err, err)
 	}
 	return err == nil

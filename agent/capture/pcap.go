@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -126,8 +127,10 @@ func (p *pcapFile) next(f *packet.Frame) error {
 		captured, wire = wire, captured
 	}
 	if captured > uint32(p.limit) {
-		p.file.err = &FormatError{Path: p.file.name, Offset: in.offset,
-			Found: fmt.Sprintf("a record of %d bytes", captured)}
+		p.file.err = &FormatError{
+			Path: p.file.name, Offset: in.offset,
+			Found: fmt.Sprintf("a record of %d bytes", captured),
+		}
 		return p.file.err
 	}
 	n := p.header + int(captured)
@@ -148,7 +151,7 @@ func (p *pcapFile) next(f *packet.Frame) error {
 // end notes why the file ends here: b is what is left of it.
 func (p *pcapFile) end(b []byte, err error) error {
 	p.file.err = io.EOF
-	if err != errShort || len(b) > 0 {
+	if !errors.Is(err, errShort) || len(b) > 0 {
 		p.file.err = p.file.fail(err, p.file.in.offset)
 	}
 	return p.file.err

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -78,7 +79,7 @@ func (p *pcapngFile) block() (packet.Frame, error) {
 	start := in.offset
 	b, err := in.peek(12)
 	if err != nil {
-		if err == errShort && len(b) == 0 {
+		if errors.Is(err, errShort) && len(b) == 0 {
 			return packet.Frame{}, io.EOF
 		}
 		return packet.Frame{}, p.file.fail(err, start)

@@ -50,7 +50,7 @@ func (w *window) fill(n int) ([]byte, error) {
 	if w.end >= n {
 		return w.buf[:n], nil
 	}
-	if w.err == io.EOF {
+	if errors.Is(w.err, io.EOF) {
 		return w.buf[:w.end], errShort
 	}
 	return w.buf[:w.end], w.err
@@ -79,10 +79,7 @@ func (w *window) discard(n int64) error {
 func (w *window) Read(b []byte) (int, error) {
 	if w.at == w.end {
 		if _, err := w.peek(1); err != nil {
-			if err == errShort {
-				err = io.EOF
-			}
-			return 0, err
+			return 0, ended(err)
 		}
 	}
 	n := copy(b, w.buf[w.at:w.end])
@@ -94,11 +91,16 @@ func (w *window) Read(b []byte) (int, error) {
 func (w *window) ReadByte() (byte, error) {
 	b, err := w.peek(1)
 	if err != nil {
-		if err == errShort {
-			err = io.EOF
-		}
-		return 0, err
+		return 0, ended(err)
 	}
 	w.skip(1)
 	return b[0], nil
+}
+
+// ended is the error of peek as an io.Reader tells it.
+func ended(err error) error {
+	if errors.Is(err, errShort) {
+		return io.EOF
+	}
+	return err
 }
