@@ -25,6 +25,9 @@ func (t *Table) request(e *event, c *Call, leg *Leg, side Side) {
 		}
 		if leg != nil {
 			leg.acked = true
+			if c.acksAnswer(e) {
+				c.claim(leg)
+			}
 		}
 		c.sdp(e, leg, side)
 	case "CANCEL":

@@ -34,7 +34,7 @@ func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 			c.sdp(e, leg, side.Other())
 			c.agree(e, leg, side)
 			if string(e.method) == "UPDATE" {
-				refresh(e, leg)
+				c.refresh(e, leg)
 			}
 		} else if status >= 300 {
 			c.refuse(e, side)
@@ -100,9 +100,12 @@ func (c *Call) initialResponse(e *event) {
 		}
 		c.sdp(e, leg, B)
 		c.agree(e, leg, A)
-		refresh(e, leg)
+		c.refresh(e, leg)
 	default:
 		t.finish(e)
+		if l := c.leg(e.to.Tag); l != nil {
+			c.deny(l) // its ACK came first
+		}
 		if status == 401 || status == 407 {
 			if remember(&c.challengeIDs, requestID{e.cseq, A}) {
 				c.challenges++
@@ -131,7 +134,7 @@ func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
 		leg.alleged = false // the other end agrees
 		c.sdp(e, leg, side.Other())
 		c.agree(e, leg, side)
-		refresh(e, leg)
+		c.refresh(e, leg)
 	default:
 		c.refuse(e, side) // the call goes on as it was
 		if (status == 401 || status == 407) && remember(&c.challengeIDs, requestID{e.cseq, side}) {
@@ -145,10 +148,12 @@ func (c *Call) reinviteResponse(e *event, leg *Leg, side Side) {
 
 // refresh starts the session timer anew: the 2xx says the interval, and that
 // there is none where it does not (RFC 4028 section 7.2).
-func refresh(e *event, leg *Leg) {
+func (c *Call) refresh(e *event, leg *Leg) {
 	if leg == nil || e.at.Before(leg.refreshed) {
 		return
 	}
-	leg.sessionExpires = sessionExpires(e.m)
+	if leg.sessionExpires = sessionExpires(e.m); leg.sessionExpires > c.table.opt.LongestCall {
+		leg.sessionExpires = 0 // an endpoint may name years
+	}
 	leg.refreshed = later(leg.refreshed, e.at)
 }

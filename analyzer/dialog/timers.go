@@ -2,6 +2,11 @@ package dialog
 
 import "time"
 
+// credentialsAfter is how much longer a challenged call waits for its
+// credentials: who types a password takes a while, and the retry is the same
+// call (RFC 3261 section 22.2).
+const credentialsAfter = time.Minute
+
 // nextDeadline is when the call must be looked at next: when its row is due,
 // unless something happens before.
 func (c *Call) nextDeadline() time.Time {
@@ -16,9 +21,18 @@ func (c *Call) nextDeadline() time.Time {
 		return at
 	}
 	if over, end := c.over(); over {
-		return end.Add(opt.Grace)
+		return end.Add(c.patience())
 	}
 	return c.silentEnd().Add(opt.Grace)
+}
+
+// patience is how long a call that nobody answered may go on after its final
+// response.
+func (c *Call) patience() time.Duration {
+	if t := c.outcome(); t != nil && (t.status == 401 || t.status == 407) {
+		return c.table.opt.Grace + credentialsAfter
+	}
+	return c.table.opt.Grace
 }
 
 // live reports whether the leg became a dialog of its own.
@@ -49,11 +63,7 @@ func (c *Call) legDeadline(l *Leg) time.Time {
 		if !c.lastMedia.IsZero() && !l.hold.active() {
 			due = later(due, c.lastMedia.Add(opt.NoMedia))
 		}
-		due = due.Add(opt.Grace)
-		if longest := c.lastSeen.Add(opt.LongestCall); due.After(longest) {
-			return longest // an endpoint may name an interval of years
-		}
-		return due
+		return due.Add(opt.Grace)
 	}
 	if !c.lastMedia.IsZero() && !l.hold.active() {
 		return later(c.lastMedia, c.lastSeen).Add(opt.NoMedia)

@@ -140,6 +140,16 @@ func (t *try) fork(tag []byte) *fork {
 // the same INVITE on its way.
 func (t *try) attempt() bool { return !t.hasChild }
 
+// acksAnswer reports whether an ACK is that of a 2xx, which is a transaction
+// of its own (RFC 3261 section 13.2.2.4): the ACK of a refusal has the branch
+// of its INVITE (section 17.1.1.3).
+func (c *Call) acksAnswer(e *event) bool {
+	if !e.via.Magic() || c.findTry(branchOf(e.via, e), e.cseq) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(c.tries, func(t *try) bool { return t.status >= 300 && t.toTag == string(e.to.Tag) })
+}
+
 // usedAgain reports whether an INVITE is no part of this call, which is over,
 // but a new use of its Call-ID and From tag.
 func (c *Call) usedAgain(e *event) bool {
@@ -147,7 +157,7 @@ func (c *Call) usedAgain(e *event) bool {
 		return false
 	}
 	over, at := c.over()
-	return over && (c.answered() || e.at.Sub(at) > c.table.opt.Grace)
+	return over && (c.answered() || e.at.Sub(at) > c.patience())
 }
 
 // pending reports whether a try as the caller made it still waits for its
