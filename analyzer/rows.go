@@ -60,8 +60,8 @@ func (m *callMedia) segments() {
 	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
 		var hops []int
 		for _, s := range m.streams {
-			if s.tie.from == side && !slices.Contains(hops, s.hop()) {
-				hops = append(hops, s.hop())
+			if s.tie.from == side && !slices.Contains(hops, s.distance()) {
+				hops = append(hops, s.distance())
 			}
 		}
 		if len(hops) < 2 {
@@ -71,7 +71,7 @@ func (m *callMedia) segments() {
 		slices.Reverse(hops)
 		for _, s := range m.streams {
 			if s.tie.from == side {
-				s.segment = fmt.Sprintf("%d/%d", slices.Index(hops, s.hop())+1, len(hops))
+				s.segment = fmt.Sprintf("%d/%d", slices.Index(hops, s.distance())+1, len(hops))
 			}
 		}
 	}
@@ -83,6 +83,16 @@ func (s *stream) hop() int {
 		return 0
 	}
 	return s.tie.to.Hop
+}
+
+// distance orders the points along the path of a direction: a stream to the
+// address that its receiver announced is nearer to it than one to a stranger,
+// such as a relay that no SDP names.
+func (s *stream) distance() int {
+	if s.tie.to == nil {
+		return 1
+	}
+	return 2 * s.tie.to.Hop
 }
 
 // join fills the media part of a call's row.
@@ -176,7 +186,7 @@ func measured(streams []*stream, side dialog.Side) []*stream {
 			if o == s || o.tie.from != side || o.counts.Packets == 0 || o.mediaType() == "video" || !overlap(s, o) {
 				continue
 			}
-			if o.hop() < s.hop() || o.hop() == s.hop() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
+			if o.distance() < s.distance() || o.distance() == s.distance() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
 				again = true
 			}
 		}
