@@ -193,3 +193,38 @@ func TestCorpusSharedMedia(t *testing.T) {
 		t.Errorf("media_seen %v, want %v", seen, want)
 	}
 }
+
+// TestCorpusLateCredentials is a phone whose user types the password: the
+// retry comes 17 to 51 s after the challenge and is the same call.
+func TestCorpusLateCredentials(t *testing.T) {
+	got, _ := readCapture(t, filepath.Join(corpusDir(t), "ntop+nDPI", "sip.pcap"))
+	var states []record.State
+	for _, c := range got.calls {
+		states = append(states, c.State)
+		if c.State == record.Rejected && (c.Challenges != 1 || c.Attempts != 2 || c.Invites != 2) {
+			t.Errorf("call %s: %d challenges, %d attempts, %d invites; want 1, 2 and 2", c.CallID, c.Challenges, c.Attempts, c.Invites)
+		}
+	}
+	if want := []record.State{record.Failed, record.Rejected, record.Rejected, record.Rejected}; !slices.Equal(states, want) {
+		t.Errorf("states %v, want %v", states, want)
+	}
+}
+
+// TestCorpusUnknownRelay is media through a relay that no SDP names: what the
+// caller sends is seen before and behind it, and counts once, where it is
+// nearer to the receiver.
+func TestCorpusUnknownRelay(t *testing.T) {
+	got, _ := readCapture(t, filepath.Join(corpusDir(t), "odedshimon+BruteShark", "SIP_DTMF2.pcap"))
+	for _, c := range got.calls {
+		if c.AnswerTime != nil && (c.A.Packets == nil || *c.A.Packets != 666 || len(c.A.SSRCs) != 1 || c.A.SSRCs[0] != 0x5711bf84) {
+			t.Errorf("call %s: a_packets %v of SSRCs %#x, want the 666 of 0x5711bf84", c.CallID, c.A.Packets, c.A.SSRCs)
+		}
+	}
+	segments := map[uint32]string{}
+	for _, s := range got.streams {
+		segments[s.SSRC] = text(s.Segment)
+	}
+	if len(segments) != 2 || segments[0x5711bf84] != "2/2" {
+		t.Errorf("segments %v, want the stream to the receiver to be 2/2", segments)
+	}
+}
