@@ -82,8 +82,10 @@ func (r *reading) produce(ctx context.Context, road *bus.Memory) (readErr, err e
 			}
 			break
 		}
-		if err := pacer.wait(ctx, f.Time, func() error { return out.Flush(ctx) }); err != nil {
-			return readErr, err
+		if pacer.on {
+			if err := pacer.wait(ctx, f.Time, func() error { return out.Flush(ctx) }); err != nil {
+				return readErr, err
+			}
 		}
 		if r.frames++; r.frames&1023 == 0 {
 			if ctx.Err() != nil {
@@ -94,11 +96,11 @@ func (r *reading) produce(ctx context.Context, road *bus.Memory) (readErr, err e
 			}
 		}
 		r.bytes += uint64(f.WireLen)
-		if r.first.IsZero() || f.Time.Before(r.first) {
-			r.first = f.Time
-		}
 		if f.Time.After(r.last) {
 			r.last = f.Time
+		}
+		if r.frames == 1 || f.Time.Before(r.first) {
+			r.first = f.Time
 		}
 		ps := r.decoder.Decode(&f)
 		for i := range ps {
