@@ -123,7 +123,7 @@ func (a *Agent) Observe(p *packet.Packet) {
 		if !a.now.Before(a.sweepAt) {
 			a.sweep()
 		}
-	} else if a.now.Sub(p.Time) > setBack {
+	} else if p.Time.Before(a.now) && a.now.Sub(p.Time) > setBack {
 		a.rewind(p.Time)
 	}
 	p.Node, p.Domain, p.AgentID = a.opt.Node, a.opt.Domain, a.opt.AgentID
