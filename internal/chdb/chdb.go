@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -251,7 +252,12 @@ func (s *Server) spawn(ctx context.Context) (*child, error) {
 	if err := os.RemoveAll(filepath.Join(s.home, "store", "data", "system")); err != nil {
 		return nil, fmt.Errorf("start embedded ClickHouse: %w", err)
 	}
-	stderr, err := os.OpenFile(s.stderrFile(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	// A new file: the child of a parent that was killed may still write its last
+	// words into the old one.
+	if err := os.Remove(s.stderrFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("start embedded ClickHouse: %w", err)
+	}
+	stderr, err := os.OpenFile(s.stderrFile(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start embedded ClickHouse: %w", err)
 	}
