@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -104,10 +105,11 @@ func readFrames(t testing.TB, path string) (frames int) {
 	}
 	defer f.Close()
 	for ; ; frames++ {
-		if _, err := f.Next(); err == io.EOF {
+		if _, err := f.Next(); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
 			return frames
-		} else if err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -144,11 +146,11 @@ func readLoop(t testing.TB, path string) (frames int) {
 	flows := map[flow]*sums{}
 	for ; ; frames++ {
 		head, err := in.Peek(16)
-		if err == io.EOF {
-			break
-		}
 		if err != nil {
-			t.Fatal(err)
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			break
 		}
 		now := int64(binary.LittleEndian.Uint32(head))*1e9 + int64(binary.LittleEndian.Uint32(head[4:]))*1e3
 		length := 16 + int(binary.LittleEndian.Uint32(head[8:]))
