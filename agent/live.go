@@ -109,11 +109,7 @@ func grew(d *packet.Drops, reason string, from, to time.Time, n uint64) {
 // Run takes packets from taps until their bus ends, passing what it makes of
 // them to emit; each second, and at the end, it calls flush.
 func (a *Agent) Run(ctx context.Context, in *bus.Memory, flush func()) error {
-	for {
-		b, err := in.Next(ctx)
-		if err != nil {
-			break
-		}
+	for b := range in.Batches(ctx) {
 		for i := range b.Packets {
 			p := &b.Packets[i]
 			switch p.Kind {
@@ -127,7 +123,6 @@ func (a *Agent) Run(ctx context.Context, in *bus.Memory, flush func()) error {
 				a.Observe(p)
 			}
 		}
-		in.Recycle(b)
 		if in.Len() == 0 {
 			flush()
 		}

@@ -96,17 +96,14 @@ func (s *Sender) Run(ctx context.Context) error {
 	defer l.close()
 	var buf []byte
 	options := hep.Options{AuthKey: s.opt.AuthKey, Boot: uint64(time.Now().UnixNano())}
-	for {
-		b, err := s.in.Next(context.Background())
-		if err != nil {
-			break
-		}
+	for b := range s.in.Batches(context.Background()) {
 		for i := range b.Packets {
 			p := &b.Packets[i]
 			if p.Kind == packet.KindTick {
 				continue // no other collector knows it, and ours has its own
 			}
 			options.Sequence++
+			var err error
 			if buf, err = hep.Append(buf[:0], p, &options); err != nil {
 				s.Unfit.Add(1)
 				s.log.Warn("packet does not fit into HEP", "bytes", len(p.Payload), "error", err)
@@ -116,7 +113,6 @@ func (s *Sender) Run(ctx context.Context) error {
 				return s.lose(uint64(len(b.Packets)-i), err)
 			}
 		}
-		s.in.Recycle(b)
 		if s.in.Len() == 0 {
 			s.flush(&l)
 		}
@@ -199,15 +195,11 @@ func (s *Sender) lose(packets uint64, err error) error {
 	if s.opt.GiveUp {
 		return err
 	}
-	for {
-		b, next := s.in.Next(context.Background())
-		if next != nil {
-			s.Failed.Add(packets)
-			return fmt.Errorf("%d packets were not sent: %w", packets, err)
-		}
+	for b := range s.in.Batches(context.Background()) {
 		packets += uint64(len(b.Packets))
-		s.in.Recycle(b)
 	}
+	s.Failed.Add(packets)
+	return fmt.Errorf("%d packets were not sent: %w", packets, err)
 }
 
 // Drained says what was sent, for the log.

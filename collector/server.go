@@ -133,7 +133,8 @@ func (s *Server) Run(ctx context.Context) error {
 		defer s.out.Close()
 		filtered <- s.filter()
 	}()
-	defer context.AfterFunc(ctx, func() { s.stopped.Store(s.passed.Load()) })()
+	stop := context.AfterFunc(ctx, func() { s.stopped.Store(s.passed.Load()) })
+	defer stop()
 	err := readers.Wait()
 	s.in.Close()
 	return errors.Join(err, <-filtered)
@@ -171,11 +172,7 @@ func (s *Server) filter() error {
 	f := NewFilter(s.opt.Node)
 	w := bus.NewPublisher(s.out)
 	var now time.Time
-	for {
-		b, err := s.in.Next(ctx)
-		if err != nil {
-			break
-		}
+	for b := range s.in.Batches(ctx) {
 		for i := range b.Packets {
 			p := &b.Packets[i]
 			if p.Time.After(now) {
@@ -198,7 +195,6 @@ func (s *Server) filter() error {
 				return fmt.Errorf("pass packets on: %w", err)
 			}
 		}
-		s.in.Recycle(b)
 		if s.in.Len() == 0 { // nothing waits: do not let these packets wait either
 			if err := w.Flush(ctx); err != nil {
 				return fmt.Errorf("pass packets on: %w", err)

@@ -67,11 +67,7 @@ func (s *analysis) row(row any) {
 func (s *analysis) Run(context.Context) error {
 	defer s.hurry()
 	var position uint64
-	for {
-		b, err := s.road.Next(context.Background())
-		if err != nil {
-			break
-		}
+	for b := range s.road.Batches(context.Background()) {
 		position = b.Position
 		tick := false
 		for i := range b.Packets {
@@ -79,7 +75,6 @@ func (s *analysis) Run(context.Context) error {
 			tick = tick || p.Kind == packet.KindTick && p.Node == ""
 			s.analyzer.Observe(p)
 		}
-		s.road.Recycle(b)
 		if tick {
 			c := s.analyzer.Snapshot()
 			s.snapshot.Store(&c)
@@ -109,13 +104,8 @@ func (s *analysis) lose() error {
 	rows, packets := s.writer.Rows(), 0
 	err := errors.Join(s.failed, s.writer.Close())
 	drain := func() {
-		for {
-			b, err := s.road.Next(context.Background())
-			if err != nil {
-				return
-			}
+		for b := range s.road.Batches(context.Background()) {
 			packets += len(b.Packets)
-			s.road.Recycle(b)
 		}
 	}
 	if s.giveUp.Err() == nil { // the others are told to stop because of this error
@@ -123,8 +113,8 @@ func (s *analysis) lose() error {
 		return fmt.Errorf("%d rows are lost: %w", rows, err)
 	}
 	drain()
-	// That this was cut short is no reason not to tell: %v, not %w.
-	return fmt.Errorf("the store did not answer in time: %d rows are lost, and %d packets that waited behind them: %v", rows, packets, err)
+	// That this was cut short is no reason not to tell, so the error is not wrapped.
+	return fmt.Errorf("the store did not answer in time: %d rows are lost, and %d packets that waited behind them: %s", rows, packets, err.Error())
 }
 
 func (s *analysis) flush(position uint64, suffix string) error {

@@ -6,6 +6,7 @@ package bus
 import (
 	"context"
 	"io"
+	"iter"
 	"sync"
 
 	"github.com/earshot-voip/earshot/internal/packet"
@@ -133,6 +134,24 @@ func (m *Memory) Next(ctx context.Context) (*Batch, error) {
 		}
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// Batches gives batch after batch until the bus ends, or ctx, and recycles each
+// when the next one is asked for.
+func (m *Memory) Batches(ctx context.Context) iter.Seq[*Batch] {
+	return func(yield func(*Batch) bool) {
+		for {
+			b, err := m.Next(ctx)
+			if err != nil {
+				return
+			}
+			more := yield(b)
+			m.Recycle(b)
+			if !more {
+				return
+			}
+		}
 	}
 }
 

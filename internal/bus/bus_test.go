@@ -70,11 +70,7 @@ func TestMemoryKeepsOrderAndDrains(t *testing.T) {
 		m.Close()
 	}()
 	next, position := uint32(0), uint64(0)
-	for {
-		b, err := m.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for b := range m.Batches(ctx) {
 		if b.Position != position+1 {
 			t.Fatalf("position %d after %d", b.Position, position)
 		}
@@ -85,7 +81,6 @@ func TestMemoryKeepsOrderAndDrains(t *testing.T) {
 			}
 			next++
 		}
-		m.Recycle(b)
 	}
 	if next != 10_000 {
 		t.Errorf("%d of 10000 packets arrived", next)
@@ -152,5 +147,34 @@ func TestPublisherTellsOfAClosedBus(t *testing.T) {
 	}
 	if !errors.Is(err, io.EOF) {
 		t.Errorf("filling a batch for a closed bus gave %v", err)
+	}
+}
+
+func TestBatchesAreRecycled(t *testing.T) {
+	m := NewMemory(4)
+	for range 3 {
+		if err := m.Publish(t.Context(), NewBatch()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var first *Batch
+	for b := range m.Batches(t.Context()) {
+		first = b
+		break
+	}
+	if again := m.Get(); again != first {
+		t.Error("the batch of an iteration that was left is not used again")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := 0
+	for range m.Batches(ctx) {
+		n++
+		if n == 2 {
+			cancel()
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d batches after the first, want 2", n)
 	}
 }
