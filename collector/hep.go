@@ -48,8 +48,7 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 	r.counts.Packets.Add(1)
 	r.counts.Bytes.Add(uint64(len(b)))
 	if err := r.decoder.Decode(b, p); err != nil {
-		var e hep.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[hep.Error](err); ok {
 			r.counts.refuse(e)
 		}
 		return ReasonUnread, false
