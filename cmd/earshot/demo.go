@@ -82,7 +82,7 @@ func playDemo(ctx context.Context, c *run.Config, to *bus.Memory) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return ignoreEnd(ctx, failed)
 		case <-heart.C:
 		}
 	}

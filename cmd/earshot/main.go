@@ -140,7 +140,7 @@ func (a *app) load() error {
 	a.level.Set(c.Log.Level)
 	a.log = run.NewLogger(a.stderr, a.level, c.Log.Format)
 	for _, w := range warnings {
-		a.log.Warn(w)
+		a.log.Warn("configuration", "warning", w)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (k *synthCommand) Run(a *app) error {
 		return usagef("--hep %q: want udp://host:port or tcp://host:port", k.HEP)
 	}
 	sent, err := synth.SendHEP(a.ctx, u.Scheme, u.Host, k.Rate, c)
-	a.log.Info("sent", "sip", sent.SIP, "rtcp", sent.RTCP, "bytes", sent.Bytes, "not in HEP", sent.Left)
+	a.log.Info("sent", "sip", sent.SIP, "rtcp", sent.RTCP, "bytes", sent.Bytes, "not_in_hep", sent.Left)
 	return err
 }
 
