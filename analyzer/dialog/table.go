@@ -167,8 +167,7 @@ func (t *Table) find(e *event) (*Call, *Leg, Side) {
 		return nil, nil, A
 	}
 	from, to := e.from.Tag, e.to.Tag
-	for i := len(g.calls) - 1; i >= 0; i-- { // the newest use of a Call-ID first
-		c := g.calls[i]
+	for _, c := range slices.Backward(g.calls) { // the newest use of a Call-ID first
 		if len(from) == 0 && len(to) == 0 { // RFC 2543 peers send no tags
 			if c.fromTag != "" {
 				continue
