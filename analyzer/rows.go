@@ -1,8 +1,6 @@
 package analyzer
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,47 +50,6 @@ func (m *callMedia) of(leg *dialog.Leg, first bool) []*stream {
 		}
 	}
 	return out
-}
-
-// segments numbers the points at which each direction was seen, along the
-// path: the address that its owner itself announced is the end of it.
-func (m *callMedia) segments() {
-	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
-		var hops []int
-		for _, s := range m.streams {
-			if s.tie.from == side && !slices.Contains(hops, s.distance()) {
-				hops = append(hops, s.distance())
-			}
-		}
-		if len(hops) < 2 {
-			continue
-		}
-		slices.Sort(hops)
-		slices.Reverse(hops)
-		for _, s := range m.streams {
-			if s.tie.from == side {
-				s.segment = fmt.Sprintf("%d/%d", slices.Index(hops, s.distance())+1, len(hops))
-			}
-		}
-	}
-}
-
-// hop is how far from its receiver the stream was seen; 0 is next to it.
-func (s *stream) hop() int {
-	if s.tie.to == nil {
-		return 0
-	}
-	return s.tie.to.Hop
-}
-
-// distance orders the points along the path of a direction: a stream to the
-// address that its receiver announced is nearer to it than one to a stranger,
-// such as a relay that no SDP names.
-func (s *stream) distance() int {
-	if s.tie.to == nil {
-		return 1
-	}
-	return 2 * s.tie.to.Hop
 }
 
 // join fills the media part of a call's row.
@@ -162,65 +119,6 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		r.Flags = append(r.Flags, f)
 	}
 	slices.Sort(r.Flags)
-}
-
-func measuredAt(s *stream) string {
-	at := "receiver"
-	if h := s.hop(); h > 0 {
-		at = fmt.Sprintf("hop-%d", h)
-	}
-	return s.key.node + "/" + at
-}
-
-// measured are the voice streams of one direction that count for the call:
-// those nearest to the receiver. One that was seen at the same time nearer to
-// the receiver, or at another node, is the same media once more.
-func measured(streams []*stream, side dialog.Side) []*stream {
-	var out []*stream
-	for _, s := range streams {
-		if s.tie.from != side || s.counts.Packets == 0 || s.mediaType() == "video" {
-			continue
-		}
-		again := false
-		for _, o := range streams {
-			if o == s || o.tie.from != side || o.counts.Packets == 0 || o.mediaType() == "video" || !overlap(s, o) {
-				continue
-			}
-			if o.distance() < s.distance() || o.distance() == s.distance() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
-				again = true
-			}
-		}
-		if !again {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// overlap reports whether two streams ran side by side for most of s.
-func overlap(s, o *stream) bool {
-	from, to := s.first, s.last
-	if o.first.After(from) {
-		from = o.first
-	}
-	if o.last.Before(to) {
-		to = o.last
-	}
-	return to.Sub(from)*2 >= s.last.Sub(s.first)
-}
-
-func (s *stream) mediaType() string {
-	if s.tie.to != nil {
-		return s.tie.to.Media
-	}
-	if s.tie.sender != nil {
-		return s.tie.sender.Media
-	}
-	return s.payload.media
-}
-
-func (s *stream) srtp() bool {
-	return s.tie.to != nil && s.tie.to.SRTP || s.tie.sender != nil && s.tie.sender.SRTP
 }
 
 // flag sets what a stream shows of its call.
@@ -359,112 +257,4 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	if s.JitterMeanMs != nil {
 		r.MosSimple = rounded(media.SimpleMOS(latency, jitter, loss))
 	}
-}
-
-// streamRow is the row of a stream as its sums stand.
-func (a *Analyzer) streamRow(s *stream) *record.Stream {
-	r := &record.Stream{
-		Domain: s.key.domain, FirstSeen: micro(s.first), SSRC: s.key.ssrc,
-		SrcIP: s.key.src.Addr(), SrcPort: s.key.src.Port(), DstIP: s.key.dst.Addr(), DstPort: s.key.dst.Port(), Node: s.key.node,
-		StartTime: micro(s.first), EndTime: micro(s.last), Match: "none",
-		Packets: s.counts.Packets, Bytes: s.counts.Bytes, Expected: s.counts.Expected, Lost: s.counts.Lost,
-		Duplicates: s.counts.Duplicates, Reordered: s.counts.Reordered, Restarts: s.counts.Restarts,
-		DTMFEvents: s.counts.DTMF, CNPackets: s.counts.CN, SRTP: s.srtp(), Flags: []string{},
-	}
-	if s.tied {
-		c := s.tie.call
-		r.CallID, r.FromTag, r.Direction, r.Match = new(c.CallID()), new(c.FromTag()), new(s.tie.from.String()), s.tie.match
-		if s.row != nil {
-			r.ToTag = new(s.row.ToTag)
-		}
-		if s.segment != "" {
-			r.Segment = new(s.segment)
-		}
-	} else if s.callID != "" {
-		r.CallID, r.Match = new(s.callID), "callid"
-	}
-	if m := s.mediaType(); m != "" {
-		r.Media = new(m)
-	}
-	if pt, ok := s.mainPayload(); ok {
-		r.PayloadType = new(pt)
-		p := s.payloadOf(pt)
-		if p.name != "" {
-			r.Codec = new(p.name)
-		}
-		clock := p.clock
-		if clock != 0 {
-			r.ClockRate = new(clock)
-		}
-		switch {
-		case s.ptimeMs > 0:
-			r.PtimeMs = rounded(s.ptimeMs)
-		case s.tsStep > 0 && clock > 0:
-			r.PtimeMs = rounded(1000 * float64(s.tsStep) / float64(clock))
-		}
-	}
-	if s.vlan != 0 {
-		r.VLAN = new(s.vlan)
-	}
-	if r.Expected > 0 {
-		r.LossPct = rounded(media.LossPct(r.Lost, r.Expected))
-	}
-	if j := s.jitterSum(); j.n > 0 {
-		r.JitterMeanMs, r.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
-	}
-	if r.Packets > 1 {
-		r.DeltaMaxMs = rounded(s.deltaMaxMs)
-	}
-	if s.ttlMax > 0 {
-		r.TTLMin, r.TTLMax, r.DSCP = new(s.ttlMin), new(s.ttlMax), new(s.dscp)
-	}
-	if m := a.remoteOfStream(s, true); m != nil {
-		var side record.Side
-		fillRemote(&side, []heard{{m, s.payload.clock, 1}})
-		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
-	}
-	if q := &s.quality; q.Samples > 0 {
-		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-		r.RCeiling = rounded(q.Codec.Ceiling)
-		r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
-		if q.Codec.PLCAssumed {
-			r.Flags = append(r.Flags, "plc_assumed")
-		}
-	}
-	if len(s.codecs) > 1 {
-		r.Flags = append(r.Flags, "codec_change")
-	}
-	if s.ssrcChanged {
-		r.Flags = append(r.Flags, "ssrc_change")
-	}
-	slices.Sort(r.Flags)
-	return r
-}
-
-// mainPayload is the payload type of most packets, events and comfort noise
-// only where there is nothing else.
-func (s *stream) mainPayload() (uint8, bool) {
-	type tally struct {
-		pt    uint8
-		n     uint64
-		voice bool
-	}
-	var all []tally
-	for pt, n := range s.payloads {
-		p := s.payloadOf(pt)
-		all = append(all, tally{pt, n, p.name == "" || isVoice(p.name)})
-	}
-	if len(all) == 0 {
-		return 0, false
-	}
-	best := slices.MaxFunc(all, func(x, y tally) int {
-		if x.voice != y.voice {
-			if x.voice {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(y.pt, x.pt))
-	})
-	return best.pt, true
 }

@@ -1,0 +1,131 @@
+package analyzer
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// streamRow is the row of a stream as its sums stand.
+func (a *Analyzer) streamRow(s *stream) *record.Stream {
+	r := &record.Stream{
+		Domain: s.key.domain, FirstSeen: micro(s.first), SSRC: s.key.ssrc,
+		SrcIP: s.key.src.Addr(), SrcPort: s.key.src.Port(), DstIP: s.key.dst.Addr(), DstPort: s.key.dst.Port(), Node: s.key.node,
+		StartTime: micro(s.first), EndTime: micro(s.last), Match: "none",
+		Packets: s.counts.Packets, Bytes: s.counts.Bytes, Expected: s.counts.Expected, Lost: s.counts.Lost,
+		Duplicates: s.counts.Duplicates, Reordered: s.counts.Reordered, Restarts: s.counts.Restarts,
+		DTMFEvents: s.counts.DTMF, CNPackets: s.counts.CN, SRTP: s.srtp(), Flags: []string{},
+	}
+	if s.tied {
+		c := s.tie.call
+		r.CallID, r.FromTag, r.Direction, r.Match = new(c.CallID()), new(c.FromTag()), new(s.tie.from.String()), s.tie.match
+		if s.row != nil {
+			r.ToTag = new(s.row.ToTag)
+		}
+		if s.segment != "" {
+			r.Segment = new(s.segment)
+		}
+	} else if s.callID != "" {
+		r.CallID, r.Match = new(s.callID), "callid"
+	}
+	if m := s.mediaType(); m != "" {
+		r.Media = new(m)
+	}
+	if pt, ok := s.mainPayload(); ok {
+		r.PayloadType = new(pt)
+		p := s.payloadOf(pt)
+		if p.name != "" {
+			r.Codec = new(p.name)
+		}
+		clock := p.clock
+		if clock != 0 {
+			r.ClockRate = new(clock)
+		}
+		switch {
+		case s.ptimeMs > 0:
+			r.PtimeMs = rounded(s.ptimeMs)
+		case s.tsStep > 0 && clock > 0:
+			r.PtimeMs = rounded(1000 * float64(s.tsStep) / float64(clock))
+		}
+	}
+	if s.vlan != 0 {
+		r.VLAN = new(s.vlan)
+	}
+	if r.Expected > 0 {
+		r.LossPct = rounded(media.LossPct(r.Lost, r.Expected))
+	}
+	if j := s.jitterSum(); j.n > 0 {
+		r.JitterMeanMs, r.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
+	}
+	if r.Packets > 1 {
+		r.DeltaMaxMs = rounded(s.deltaMaxMs)
+	}
+	if s.ttlMax > 0 {
+		r.TTLMin, r.TTLMax, r.DSCP = new(s.ttlMin), new(s.ttlMax), new(s.dscp)
+	}
+	if m := a.remoteOfStream(s, true); m != nil {
+		var side record.Side
+		fillRemote(&side, []heard{{m, s.payload.clock, 1}})
+		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
+	}
+	if q := &s.quality; q.Samples > 0 {
+		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
+		r.RCeiling = rounded(q.Codec.Ceiling)
+		r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
+		if q.Codec.PLCAssumed {
+			r.Flags = append(r.Flags, "plc_assumed")
+		}
+	}
+	if len(s.codecs) > 1 {
+		r.Flags = append(r.Flags, "codec_change")
+	}
+	if s.ssrcChanged {
+		r.Flags = append(r.Flags, "ssrc_change")
+	}
+	slices.Sort(r.Flags)
+	return r
+}
+
+// mainPayload is the payload type of most packets, events and comfort noise
+// only where there is nothing else.
+func (s *stream) mainPayload() (uint8, bool) {
+	type tally struct {
+		pt    uint8
+		n     uint64
+		voice bool
+	}
+	var all []tally
+	for pt, n := range s.payloads {
+		p := s.payloadOf(pt)
+		all = append(all, tally{pt, n, p.name == "" || isVoice(p.name)})
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	best := slices.MaxFunc(all, func(x, y tally) int {
+		if x.voice != y.voice {
+			if x.voice {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(y.pt, x.pt))
+	})
+	return best.pt, true
+}
+
+func (s *stream) mediaType() string {
+	if s.tie.to != nil {
+		return s.tie.to.Media
+	}
+	if s.tie.sender != nil {
+		return s.tie.sender.Media
+	}
+	return s.payload.media
+}
+
+func (s *stream) srtp() bool {
+	return s.tie.to != nil && s.tie.to.SRTP || s.tie.sender != nil && s.tie.sender.SRTP
+}
