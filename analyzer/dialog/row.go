@@ -141,7 +141,7 @@ func (c *Call) unansweredRow() *record.Call {
 		}
 	case c.expired && !c.truncated:
 		r.State = record.Timeout
-		r.EndTime = at(c.silentEnd())
+		r.EndTime = at(later(c.silentEnd(), c.start))
 	default:
 		r.State = record.Open
 	}

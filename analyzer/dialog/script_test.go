@@ -164,8 +164,13 @@ func (x *table) play(all []seen) {
 func (x *table) see(s *seen) Seen {
 	x.over = append(x.over, x.Advance(s.at)...)
 	x.m.Parse(s.raw)
-	p := packet.Packet{Time: s.at, Src: s.path[0], Dst: s.path[1], Transport: packet.UDP, Kind: packet.KindSIP, Domain: "default", Node: "tap", Payload: s.raw}
-	return x.Observe(&p, &x.m)
+	return x.Observe(packetOf(*s), &x.m)
+}
+
+func packetOf(s seen) *packet.Packet {
+	return &packet.Packet{
+		Time: s.at, Src: s.path[0], Dst: s.path[1], Transport: packet.UDP, Kind: packet.KindSIP, Domain: "default", Node: "tap", Payload: s.raw,
+	}
 }
 
 // rows ends the input, at a time if it is not zero, and gives all rows.
@@ -212,4 +217,12 @@ func briefs(rows []*record.Call) string {
 		out = append(out, brief(r))
 	}
 	return strings.Join(out, "\n")
+}
+
+// pathOf is one of the ways between a and b, by number.
+func pathOf(i int) [2]netip.AddrPort {
+	if i%2 == 0 {
+		return [2]netip.AddrPort{hosts["a"], hosts["b"]}
+	}
+	return [2]netip.AddrPort{hosts["b"], hosts["a"]}
 }

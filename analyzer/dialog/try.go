@@ -115,7 +115,11 @@ func (c *Call) tryOf(e *event) *try {
 	}
 	if len(c.tries) >= maxTries {
 		c.table.Counters.Overflow++
-		return c.tries[maxTries-1]
+		i := slices.IndexFunc(c.tries, func(t *try) bool { return t.status >= 300 && t.cseq < e.cseq })
+		if i < 0 {
+			return c.tries[maxTries-1]
+		}
+		c.tries = slices.Delete(c.tries, i, i+1) // one that failed long ago makes room
 	}
 	t := &try{branch: branch, self: hash([]byte(branch)), cseq: e.cseq}
 	c.tries = append(c.tries, t)
