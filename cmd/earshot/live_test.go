@@ -98,6 +98,19 @@ func TestLiveCalls(t *testing.T) {
 	if code := c.signal(os.Interrupt, 10*time.Second); code != exitDone {
 		t.Errorf("status %d", code)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, q := range []string{
+				"SELECT method, status, retransmission, count(), uniqExact(time), uniqExact(call_id), min(time), max(time), min(stored_at), max(stored_at), uniqExact(node) FROM messages GROUP BY ALL",
+				"SELECT direction, match, count(), uniqExact(call_id), uniqExact(ssrc, src_port), min(start_time), max(start_time), min(stored_at), max(stored_at), sum(packets), min(packets) FROM streams GROUP BY ALL",
+				"SELECT * FROM drops",
+			} {
+				for _, r := range ask(t, data, q) {
+					t.Log(r)
+				}
+			}
+		}
+	})
 	// Streams that end later than their calls give no second row.
 	if n := askNumber(t, data, "SELECT count() FROM streams"); n != 2*calls {
 		t.Errorf("%v streams after the end, want %v", n, 2*calls)
