@@ -15,8 +15,8 @@ type Source interface {
 	Next() (packet.Frame, error)
 }
 
-// ErrTimeout is what Live.Next returns when no frame came for a quarter of a
-// second. It is no failure: call again.
+// ErrTimeout is what Live.Next returns when no frame came for a while, a tenth of
+// a second. It is no failure: call again.
 var ErrTimeout = errors.New("no frame within the timeout")
 
 // Drops is how many frames a capture point could not keep.

@@ -9,11 +9,30 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gopacket/gopacket/pcap"
 
 	"github.com/earshot-voip/earshot/internal/packet"
 )
+
+const (
+	defaultBufferBytes = 32 << 20
+	maxSnapLen         = 262144 // libpcap's MAXIMUM_SNAPLEN; a file may say more, within maxRecord
+	// readTimeout is the time after which Next gives up, and the longest that
+	// the kernel collects frames before it hands them over.
+	readTimeout = 100 * time.Millisecond
+)
+
+func (o LiveOptions) withDefaults() LiveOptions {
+	if o.SnapLen <= 0 {
+		o.SnapLen = maxSnapLen
+	}
+	if o.BufferBytes <= 0 {
+		o.BufferBytes = defaultBufferBytes
+	}
+	return o
+}
 
 // Live captures from a network interface by libpcap. It belongs to one
 // goroutine.

@@ -19,8 +19,6 @@ const (
 
 const (
 	pcapHeader = 24
-	// maxSnapLen is libpcap's MAXIMUM_SNAPLEN; a file may say more, within maxRecord.
-	maxSnapLen = 262144
 	// commonRecord holds any frame that a network card makes, BIG TCP included.
 	commonRecord = 1 << 20
 	// maxRecord bounds a record whatever the file says of itself.
