@@ -418,7 +418,7 @@ func TestSessionTimer(t *testing.T) {
 // TestSwapped: two adjacent messages of a call that were captured in the wrong
 // order, 200 ms apart at most, give the same row.
 func TestSwapped(t *testing.T) {
-	close := `
+	ordinary := `
 0    a>b INVITE A/  1 sdp=sendrecv
 0.05 b>a 100    A/  1INVITE
 0.2  b>a 180    A/B 1INVITE
@@ -427,7 +427,7 @@ func TestSwapped(t *testing.T) {
 0.7  b>a BYE    B/A 1
 0.8  a>b 200    B/A 1BYE
 `
-	for _, script := range []string{close, strings.ReplaceAll(close, "sdp=sendrecv", "")} {
+	for _, script := range []string{ordinary, strings.ReplaceAll(ordinary, "sdp=sendrecv", "")} {
 		all := parse(t, script)
 		x := newTable()
 		x.play(all)

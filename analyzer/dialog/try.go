@@ -64,8 +64,8 @@ func branchOf(v sip.Via, e *event) string {
 }
 
 func (c *Call) findTry(branch string, cseq uint32) *try {
-	for i := len(c.tries) - 1; i >= 0; i-- {
-		if t := c.tries[i]; t.cseq == cseq && t.branch == branch {
+	for _, t := range slices.Backward(c.tries) {
+		if t.cseq == cseq && t.branch == branch {
 			return t
 		}
 	}
