@@ -152,7 +152,10 @@ func TestHEPThatKillsOthers(t *testing.T) {
 		[]byte("HEP3\x00\x06"),
 		[]byte("HEP3\x00\x0c\x00\x00\x00\x01\x00\x00"),
 		[]byte("HEP3\x00\x0d\x00\x00\x00\x03\x00\x07\x01"),
-		{}, {0}, {1}, []byte("GET / HTTP/1.1\r\n\r\n"), []byte("\x1f\x8b"),
+		{},
+		{0},
+		{1},
+		[]byte("GET / HTTP/1.1\r\n\r\n"), []byte("\x1f\x8b"),
 	}
 	out, s := receive(t, datagrams)
 	var refused uint64
