@@ -2,6 +2,8 @@ package analyzer
 
 import (
 	"bytes"
+	"iter"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -11,7 +13,8 @@ import (
 // hide hides in raw, a copy of the message's bytes, what must not be stored:
 // the response and nonce count of digest credentials, SDES keys, DTMF digits
 // in INFO and the bodies of MESSAGE. Lengths are kept, so that the text stays
-// what it was in every other way. It returns what it hid.
+// what it was in every other way. It returns what it hid. Where a header is
+// broken it hides too much rather than too little.
 func (s Scrub) hide(raw []byte, m *sip.Message) []string {
 	hid := []string{}
 	if s.Digest && hideDigest(raw, m) {
@@ -21,32 +24,97 @@ func (s Scrub) hide(raw []byte, m *sip.Message) []string {
 	if len(body) == 0 {
 		return hid
 	}
-	method := m.CSeqMethod()
-	if s.Bodies && string(method) == "MESSAGE" && hide(raw, m.Raw, body) {
+	is := func(method string) bool { // by the request line or by CSeq, which may differ in what is broken
+		return m.Request && string(m.Method) == method || string(m.CSeqMethod()) == method
+	}
+	if s.Bodies && is("MESSAGE") && hide(raw, m.Raw, body) {
 		hid = append(hid, "body")
 	}
-	if s.DTMF && string(method) == "INFO" && bytes.Contains(bytes.ToLower(m.Get(sip.HeaderContentType)), []byte("dtmf")) && hideDTMF(raw, m.Raw, body) {
+	if s.DTMF && is("INFO") && hideDTMF(raw, m) {
 		hid = append(hid, "dtmf")
 	}
-	if s.SDES && hideSDES(raw, m.Raw, m.SDP()) {
+	if s.SDES && hideSDES(raw, m.Raw, body) {
 		hid = append(hid, "sdes")
 	}
 	return hid
 }
 
+var digestHeaders = [...]string{"Authorization", "Proxy-Authorization", "Authentication-Info", "Proxy-Authentication-Info"}
+
 func hideDigest(raw []byte, m *sip.Message) bool {
 	found := false
 	for name, v := range m.Fields() {
-		if !strings.EqualFold(string(name), "Authorization") && !strings.EqualFold(string(name), "Proxy-Authorization") {
+		// The answer to credentials proves that the server knows the password
+		// too (RFC 7616 section 3.5).
+		if !slices.ContainsFunc(digestHeaders[:], func(h string) bool { return strings.EqualFold(string(name), h) }) {
 			continue
 		}
-		for _, p := range [...]string{"response", "nc"} {
-			if secret := sip.DigestParam(v, p); len(secret) > 0 && hide(raw, m.Raw, secret) {
-				found = true
-			}
+		for secret := range secrets(v) {
+			found = hide(raw, m.Raw, secret) || found
 		}
 	}
 	return found
+}
+
+// secrets gives the values of every response and nonce count in a header with
+// credentials: of several, too, and of one without a scheme.
+func secrets(v []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := 0; i < len(v); {
+			begin := i
+			for i < len(v) && isToken(v[i]) {
+				i++
+			}
+			name := v[begin:i]
+			if len(name) == 0 { // a divider, or a string that is nobody's value
+				i = valueEnd(v, i, 1)
+				continue
+			}
+			at := skipSpace(v, i)
+			if at >= len(v) || v[at] != '=' {
+				continue
+			}
+			at = skipSpace(v, at+1)
+			if i = valueEnd(v, at, 0); i == at {
+				continue
+			}
+			value := bytes.Trim(v[at:i], `"`)
+			for _, secret := range [...]string{"response", "rspauth", "nc"} {
+				if strings.EqualFold(string(name), secret) && !yield(value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func isToken(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+func skipSpace(v []byte, i int) int {
+	for i < len(v) && bytes.IndexByte([]byte(" \t\r\n"), v[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+// valueEnd is where the quoted string or the token at i ends; least bytes are
+// taken in any case. A string without an end goes to the end.
+func valueEnd(v []byte, i, least int) int {
+	if i < len(v) && v[i] == '"' {
+		for i++; i < len(v) && v[i] != '"'; i++ {
+			if v[i] == '\\' {
+				i++
+			}
+		}
+		return min(i+1, len(v))
+	}
+	end := i + least
+	for end < len(v) && least == 0 && bytes.IndexByte([]byte(", \t\r\n"), v[end]) < 0 {
+		end++
+	}
+	return end
 }
 
 // hide overwrites in raw the bytes that part occupies in whole.
@@ -75,32 +143,40 @@ func offset(whole, part []byte) int {
 	return at
 }
 
-// hideDTMF hides the digit of application/dtmf-relay ("Signal=5") and the
-// whole of application/dtmf ("5").
-func hideDTMF(raw, whole, body []byte) bool {
+// dtmfTypes are the content types in which INFO carries digits.
+var dtmfTypes = [...]string{
+	"application/dtmf-relay", "application/dtmf", "application/vnd.nortelnetworks.digits", "audio/telephone-event", "application/telephone-event",
+}
+
+// hideDTMF hides the digit of application/dtmf-relay ("Signal=5") and of its
+// kin, and the whole of a body that is nothing but digits ("5").
+func hideDTMF(raw []byte, m *sip.Message) bool {
 	found := false
-	for line := range bytes.Lines(body) {
-		name, value, ok := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte("="))
-		switch {
-		case !ok:
-			found = hide(raw, whole, name) || found
-		case bytes.EqualFold(bytes.TrimSpace(name), []byte("signal")):
-			found = hide(raw, whole, value) || found
+	for _, t := range dtmfTypes {
+		for line := range bytes.Lines(m.Part(t)) {
+			name, value, ok := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte("="))
+			switch {
+			case !ok:
+				found = hide(raw, m.Raw, name) || found
+			case !bytes.EqualFold(bytes.TrimSpace(name), []byte("duration")):
+				found = hide(raw, m.Raw, bytes.TrimSpace(value)) || found
+			}
 		}
 	}
 	return found
 }
 
-// hideSDES hides the key of every a=crypto line (RFC 4568 section 9.2).
-func hideSDES(raw, whole, sdp []byte) bool {
+// hideSDES hides the key of every a=crypto line (RFC 4568 section 9.2), in
+// whatever body it stands.
+func hideSDES(raw, whole, body []byte) bool {
 	found := false
-	for line := range bytes.Lines(sdp) {
-		if !bytes.HasPrefix(line, []byte("a=crypto:")) {
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimLeft(line, " \t")
+		if len(line) < 9 || !bytes.EqualFold(line[:9], []byte("a=crypto:")) {
 			continue
 		}
-		rest := line
-		for {
-			at := bytes.Index(rest, []byte("inline:"))
+		for rest := line; ; {
+			at := indexFold(rest, "inline:")
 			if at < 0 {
 				break
 			}
@@ -114,4 +190,15 @@ func hideSDES(raw, whole, sdp []byte) bool {
 		}
 	}
 	return found
+}
+
+// indexFold is bytes.Index of ASCII text in any case. bytes.ToLower would move
+// what stands behind bytes that are no UTF-8.
+func indexFold(b []byte, text string) int {
+	for i := 0; i+len(text) <= len(b); i++ {
+		if strings.EqualFold(string(b[i:i+len(text)]), text) {
+			return i
+		}
+	}
+	return -1
 }
