@@ -159,7 +159,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendEscaped writes what json.Marshal does, for HTML too.
+// appendEscaped writes what encoding/json does without its escapes for HTML: a
+// From header is full of angle brackets, and people read it.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	from := 0 // of what is to be copied as it stands
@@ -174,7 +175,7 @@ func appendEscaped(dst []byte, s string) []byte {
 		case c == '\u2028' || c == '\u2029':
 			dst = append(append(dst, s[from:i]...), `\u202`...)
 			dst = append(dst, hex[c&15])
-		case c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&':
+		case c >= 0x20 && c != '"' && c != '\\':
 			i += size
 			continue
 		default:
