@@ -86,27 +86,11 @@ func receive(t *testing.T, datagrams [][]byte) (*records, *collector.Server) {
 		t.Errorf("%d of %d datagrams arrived", s.Counts.Packets.Load(), len(datagrams))
 	}()
 	var out records
-	a := analyzer.New(analyzerOptions(&config), func(row any) {
-		switch x := row.(type) {
-		case *record.Call:
-			out.calls = append(out.calls, x)
-		case *record.Attempt:
-			out.attempts = append(out.attempts, x)
-		case *record.Stream:
-			out.streams = append(out.streams, x)
-		case *record.Drop:
-			out.drops = append(out.drops, x)
-		}
-	})
-	for {
-		b, err := road.Next(context.Background())
-		if err != nil {
-			break
-		}
+	a := analyzer.New(analyzerOptions(&config), out.add)
+	for b := range road.Batches(context.Background()) {
 		for i := range b.Packets {
 			a.Observe(&b.Packets[i])
 		}
-		road.Recycle(b)
 	}
 	a.Close()
 	if err := <-done; err != nil {

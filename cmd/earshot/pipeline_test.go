@@ -43,6 +43,24 @@ type records struct {
 	err      error // that the reading ended with: a truncated file
 }
 
+func (r *records) add(row any) {
+	switch x := row.(type) {
+	case *record.Call:
+		r.calls = append(r.calls, x)
+	case *record.Attempt:
+		r.attempts = append(r.attempts, x)
+	case *record.Stream:
+		r.streams = append(r.streams, x)
+	case *record.Interval:
+		r.interval = append(r.interval, x)
+	case *record.Message:
+		r.messages = append(r.messages, x)
+	case *record.Drop:
+		r.drops = append(r.drops, x)
+	}
+	r.jsonl = append(record.AppendJSON(r.jsonl, row), '\n')
+}
+
 // readAll runs a whole capture through the pipeline.
 func readAll(t testing.TB, s capture.Source) *records {
 	t.Helper()
@@ -53,21 +71,7 @@ func readWith(t testing.TB, r *reading) *records {
 	t.Helper()
 	var out records
 	r.emit = func(row any) error {
-		switch x := row.(type) {
-		case *record.Call:
-			out.calls = append(out.calls, x)
-		case *record.Attempt:
-			out.attempts = append(out.attempts, x)
-		case *record.Stream:
-			out.streams = append(out.streams, x)
-		case *record.Interval:
-			out.interval = append(out.interval, x)
-		case *record.Message:
-			out.messages = append(out.messages, x)
-		case *record.Drop:
-			out.drops = append(out.drops, x)
-		}
-		out.jsonl = append(record.AppendJSON(out.jsonl, row), '\n')
+		out.add(row)
 		return nil
 	}
 	out.err = r.run(t.Context())

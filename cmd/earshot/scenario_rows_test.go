@@ -22,19 +22,7 @@ func TestScenarioRows(t *testing.T) {
 		for seed := int64(1); seed <= 4; seed++ {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				t.Parallel()
-				c, err := synth.Scenario(name, seed)
-				if err != nil {
-					t.Fatal(err)
-				}
-				f := framesOf(c)
-				defer f.stop()
-				got := readAll(t, f)
-				if got.err != nil {
-					t.Fatal(got.err)
-				}
-				truth := c.Truth()
-				compareCalls(t, truth.Calls, got.calls)
-				compareStreams(t, truth.Streams, got)
+				got, _ := readScenario(t, name, seed)
 				holdTogether(t, got)
 				want, ok := scenarioLines[name]
 				if !ok {

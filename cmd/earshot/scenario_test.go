@@ -26,25 +26,33 @@ func TestScenarios(t *testing.T) {
 	for _, name := range synth.Scenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := synth.Scenario(name, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := framesOf(c)
-			defer f.stop()
-			got := readAll(t, f)
-			if got.err != nil {
-				t.Fatal(got.err)
-			}
-			truth := c.Truth()
-			compareCalls(t, truth.Calls, got.calls)
-			compareStreams(t, truth.Streams, got)
+			got, truth := readScenario(t, name, 1)
 			if n := truth.SIPMessages; got.summary.SIPMessages != n {
 				t.Errorf("%d SIP messages, sent were %d", got.summary.SIPMessages, n)
 			}
 			compareGolden(t, filepath.Join("testdata", "scenarios", name+".golden.jsonl"), got)
 		})
 	}
+}
+
+// readScenario reads a scenario, whose calls and streams must be what the
+// generator knows of them.
+func readScenario(t *testing.T, name string, seed int64) (*records, synth.Truth) {
+	t.Helper()
+	c, err := synth.Scenario(name, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := framesOf(c)
+	defer f.stop()
+	got := readAll(t, f)
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	truth := c.Truth()
+	compareCalls(t, truth.Calls, got.calls)
+	compareStreams(t, truth.Streams, got)
+	return got, truth
 }
 
 func compareCalls(t *testing.T, want []synth.CallTruth, rows []*record.Call) {
