@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/chdb"
+	"github.com/earshot-voip/earshot/internal/run"
 )
 
 // asMainEnv makes a copy of the test program the program itself.
@@ -28,6 +29,10 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// stopLimit is how long the program may take to stop, with room for a busy
+// machine.
+const stopLimit = run.DrainTime + 2*time.Second
 
 // needEngine skips a test where the embedded ClickHouse is absent.
 func needEngine(t *testing.T) {

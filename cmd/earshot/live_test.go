@@ -95,7 +95,7 @@ func TestLiveCalls(t *testing.T) {
 	if flagged := askNumber(t, data, "SELECT countIf(has(flags, 'capture_loss')) FROM calls"); (flagged > 0) != (dropped > 0) {
 		t.Errorf("%v packets dropped, and %v calls say so", dropped, flagged)
 	}
-	if code := c.signal(os.Interrupt, 10*time.Second); code != exitDone {
+	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)
 	}
 	t.Cleanup(func() {

@@ -49,7 +49,7 @@ func TestStopDrains(t *testing.T) {
 				t.Fatal(err)
 			}
 			begin := time.Now()
-			if code := c.signal(sig, 12*time.Second); code != exitDone {
+			if code := c.signal(sig, stopLimit); code != exitDone {
 				t.Errorf("status %d", code)
 			}
 			if took := time.Since(begin); took > 10*time.Second {
@@ -94,7 +94,7 @@ func TestKilled(t *testing.T) {
 	if n := askNumber(t, data, "SELECT count() FROM calls"); n != 8 {
 		t.Errorf("%v calls in the store, want 8", n)
 	}
-	if code := c.signal(os.Interrupt, 10*time.Second); code != exitDone {
+	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)
 	}
 }
@@ -122,7 +122,7 @@ func TestEngineKilled(t *testing.T) {
 		}
 		return nil
 	})
-	if code := c.signal(syscall.SIGTERM, 10*time.Second); code != exitDone {
+	if code := c.signal(syscall.SIGTERM, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)
 	}
 	if n := askNumber(t, data, "SELECT count() FROM calls"); n != 8 {
@@ -149,7 +149,7 @@ func TestStoreHangs(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second) // for the rows to be on their way: nothing tells
 	begin := time.Now()
-	if code := c.signal(syscall.SIGTERM, 12*time.Second); code != exitFailed {
+	if code := c.signal(syscall.SIGTERM, stopLimit); code != exitFailed {
 		t.Errorf("status %d", code)
 	}
 	if took := time.Since(begin); took > 10500*time.Millisecond {
