@@ -147,6 +147,12 @@ func (a *app) load() error {
 
 type versionCommand struct{}
 
+// Help shows an example.
+func (versionCommand) Help() string {
+	return `Examples:
+  earshot version`
+}
+
 func (versionCommand) Run(a *app) error {
 	_, err := fmt.Fprintln(a.stdout, "earshot", versionText())
 	return err
@@ -169,6 +175,13 @@ func versionText() string {
 
 type checkCommand struct {
 	What string `arg:"" enum:"config,defaults" help:"config: is the file of --config in order? defaults: print every key with its default."`
+}
+
+// Help shows examples.
+func (checkCommand) Help() string {
+	return `Examples:
+  earshot check defaults >earshot.yaml
+  earshot check config --config earshot.yaml`
 }
 
 func (k checkCommand) Run(a *app) error {

@@ -88,6 +88,13 @@ type collectorCommand struct {
 	Check bool   `help:"Check configuration, ports and store, then stop."`
 }
 
+// Help shows examples.
+func (collectorCommand) Help() string {
+	return `Examples:
+  earshot collector
+  earshot collector --hep 192.0.2.10:9060 --store clickhouse://user:password@host:9000/earshot`
+}
+
 func (k *collectorCommand) Run(a *app) error {
 	if err := k.settings(a); err != nil {
 		return err
