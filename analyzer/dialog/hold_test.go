@@ -40,6 +40,11 @@ func TestHold(t *testing.T) {
 5.1  b>a 200    A/B 3INVITE sdp=sendrecv
 4.11 b>p 200    A/B 2INVITE sdp=recvonly via=z|INVITE2A
 9    b>a BYE    B/A 1`, 0, 1000, true},
+		{"one way from its first offer: nobody was put on hold", `
+0    a>b INVITE A/  1 sdp=recvonly
+2    b>a 200    A/B 1INVITE sdp=sendonly
+2.1  a>b ACK    A/B 1ACK
+9    b>a BYE    B/A 1`, 7000, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := newTable()

@@ -273,8 +273,13 @@ func (c *Call) apply(at time.Time, leg *Leg, owner Side, d direction) {
 	aHeld := a.told && !a.send || b.told && !b.recv
 	bHeld := b.told && !b.send || a.told && !a.recv
 	leg.hold.set(at, aHeld, bHeld)
-	if aHeld || bHeld {
-		c.SetFlag("on_hold")
+	for side, held := range [...]bool{aHeld, bHeld} {
+		switch {
+		case held && (leg.hold.spoke[side] || c.truncated):
+			c.SetFlag("on_hold")
+		case !held && a.told && b.told:
+			leg.hold.spoke[side] = true
+		}
 	}
 }
 
@@ -300,6 +305,9 @@ func (c *Call) mediaFlags(l *Leg) {
 type hold struct {
 	since [2]time.Time // zero while the side may send
 	total [2]time.Duration
+	// spoke tells that a side could send before: one that never was to, as in
+	// a call that is recvonly from its first offer, is not on hold.
+	spoke [2]bool
 }
 
 func (h *hold) set(at time.Time, held ...bool) {
