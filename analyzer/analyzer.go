@@ -65,13 +65,14 @@ type Analyzer struct {
 	rtcp     media.RTCP
 
 	binds    map[mediaAddr][]*dialog.Endpoint
-	rtcpAddr map[mediaAddr][]*dialog.Endpoint
+	rtcpAddr map[mediaAddr][]*dialog.Endpoint // where RTCP has an address of its own
+	points   map[point]*point
 	streams  map[streamKey]*stream
 	seq      uint64
 	calls    map[*dialog.Call]*callMedia
 	waiting  int // intervals that wait for their stream's dialog
 	reports  map[reportKey]*remote
-	found    []*remote // scratch
+	ends     [2][]*dialog.Endpoint // scratch
 	rtt      *media.RTTTracker
 	covered  coverage
 	blind    blindness
@@ -92,7 +93,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 	a := &Analyzer{
 		opt: opt, emit: emit,
 		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr][]*dialog.Endpoint{},
-		streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
+		points: map[point]*point{}, streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
 		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(), blind: blindness{},
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)

@@ -228,3 +228,8 @@ func (f *feed) call(t *testing.T, id string) *record.Call {
 	t.Fatalf("no row of call %s", id)
 	return nil
 }
+
+// tickAt is the collector's clock.
+func tickAt(after time.Duration) *packet.Packet {
+	return &packet.Packet{Time: began.Add(after), Kind: packet.KindTick}
+}

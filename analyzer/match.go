@@ -12,9 +12,26 @@ import (
 func (a *Analyzer) bind(ep *dialog.Endpoint) {
 	k := mediaAddr{ep.Call.Domain(), ep.Addr}
 	a.bindTo(a.binds, k, ep)
-	if ep.RTCP.Addr().IsValid() {
+	if ep.RTCP.Addr().IsValid() && ep.RTCP != ep.Addr && ep.RTCP != nextPort(ep.Addr) {
 		a.bindTo(a.rtcpAddr, mediaAddr{k.domain, ep.RTCP}, ep)
 	}
+}
+
+func nextPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }
+
+// appendRTCPEnds appends the endpoints whose RTCP address is addr. Few have one
+// that does not follow from their media address: the port above it (RFC 3550
+// section 11), or the same one with rtcp-mux; only those have a table of their
+// own.
+func (a *Analyzer) appendRTCPEnds(to []*dialog.Endpoint, domain string, addr netip.AddrPort) []*dialog.Endpoint {
+	for _, media := range [...]netip.AddrPort{addr, netip.AddrPortFrom(addr.Addr(), addr.Port()-1)} {
+		for _, ep := range a.binds[mediaAddr{domain, media}] {
+			if ep.RTCP == addr {
+				to = append(to, ep)
+			}
+		}
+	}
+	return append(to, a.rtcpAddr[mediaAddr{domain, addr}]...)
 }
 
 // maxBinds is how many endpoints may announce one address: calls of a load

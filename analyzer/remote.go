@@ -11,18 +11,20 @@ import (
 	"github.com/earshot-voip/earshot/internal/record"
 )
 
-// reportKey is who says something about which stream: a receiver is told by
-// its host, since RTCP has a port of its own. Calls are told apart, since
-// nothing keeps two of them from using one SSRC.
+// reportKey is who says something about which stream where no call is known:
+// RTCP that comes before it, or without one. What is said in a call stands
+// with the call (callMedia), since nothing keeps two of them from using one
+// SSRC.
 type reportKey struct {
 	domain   string
 	ssrc     uint32
-	receiver netip.Addr   // zero is whichever
-	call     *dialog.Call // nil where RTCP came before the call, or without one
+	receiver netip.Addr // a receiver is told by its host: RTCP has a port of its own
 }
 
 // remote is what the other end said by RTCP of one stream it receives.
 type remote struct {
+	ssrc      uint32
+	receiver  netip.Addr
 	reception media.Reception
 	lost      int64
 	reported  bool
@@ -35,6 +37,9 @@ type remote struct {
 	touched   time.Time      // when that arrived
 	from      netip.AddrPort // of the reporter
 }
+
+// said reports whether a receiver said anything of the stream yet.
+func (m *remote) said() bool { return m != nil && (m.reported || m.rttCount > 0) }
 
 const (
 	maxRemote   = 400_000
@@ -59,7 +64,7 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	receiver := a.mediaHost(p.Domain, p.Src)
 	for i := range r.Blocks {
 		b := &r.Blocks[i]
-		for _, m := range a.remotes(p, call, b.SSRC, receiver) {
+		if m := a.remote(p, call, b.SSRC, receiver); m != nil {
 			m.reception.Observe(b)
 			m.lost, m.reported = int64(b.Lost), true
 			m.from = p.Src
@@ -68,12 +73,12 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	for i := range r.Senders {
 		s := &r.Senders[i]
 		// The sender's own count belongs to what its receiver reports of it.
-		for _, m := range a.remotes(p, call, s.SSRC, a.mediaHost(p.Domain, p.Dst)) {
+		if m := a.remote(p, call, s.SSRC, a.mediaHost(p.Domain, p.Dst)); m != nil {
 			m.sent = s.Packets
 		}
 	}
 	a.rtt.Observe(p.Time, r, func(ssrc, _ uint32, rtt time.Duration) {
-		for _, m := range a.remotes(p, call, ssrc, receiver) {
+		if m := a.remote(p, call, ssrc, receiver); m != nil {
 			m.rttMs, m.rttAt = float64(rtt)/float64(time.Millisecond), p.Time
 			m.rttSum += m.rttMs
 			m.rttCount++
@@ -82,40 +87,49 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	a.emitRTCP(p, callID)
 }
 
-// remotes is where to note what is said of a stream: by its receiver, and, in
-// a call, by whichever receiver, since that may report from an address that
-// it moved to.
-func (a *Analyzer) remotes(p *packet.Packet, call *dialog.Call, ssrc uint32, receiver netip.Addr) []*remote {
-	out := a.found[:0]
-	for _, r := range [...]netip.Addr{receiver, {}} {
-		if !r.IsValid() && call == nil {
-			break
+// maxCallReports bounds the streams of a call that RTCP may speak of.
+const maxCallReports = 64
+
+// remote is where to note what is said of a stream and its receiver; nil when
+// there is no room.
+func (a *Analyzer) remote(p *packet.Packet, call *dialog.Call, ssrc uint32, receiver netip.Addr) *remote {
+	var m *remote
+	if call != nil {
+		cm := a.mediaOf(call)
+		if m = cm.heard(ssrc, receiver); m == nil && len(cm.remotes) < maxCallReports {
+			m = &remote{ssrc: ssrc, receiver: receiver}
+			cm.remotes = append(cm.remotes, m)
 		}
-		k := reportKey{p.Domain, ssrc, r, call}
-		m := a.reports[k]
-		if m == nil {
-			if len(a.reports) >= maxRemote {
-				a.Counters.RTCPRefused++
-				break
-			}
-			m = &remote{}
+	} else {
+		k := reportKey{p.Domain, ssrc, receiver}
+		if m = a.reports[k]; m == nil && len(a.reports) < maxRemote {
+			m = &remote{ssrc: ssrc, receiver: receiver}
 			a.reports[k] = m
-			if call != nil {
-				cm := a.mediaOf(call)
-				cm.reports = append(cm.reports, k)
-			}
 		}
-		m.told, m.touched = p.Time, a.clock.arrival
-		out = append(out, m)
 	}
-	a.found = out
-	return out
+	if m == nil {
+		a.Counters.RTCPRefused++
+		return nil
+	}
+	m.told, m.touched = p.Time, a.clock.arrival
+	return m
+}
+
+// heard is what a receiver said of a stream in the call.
+func (m *callMedia) heard(ssrc uint32, receiver netip.Addr) *remote {
+	for _, r := range m.remotes {
+		if r.ssrc == ssrc && r.receiver == receiver {
+			return r
+		}
+	}
+	return nil
 }
 
 // mediaHost is the host that receives the media which RTCP at an address is
 // about: SDP may put RTCP on a host of its own (a=rtcp, RFC 3605).
 func (a *Analyzer) mediaHost(domain string, rtcp netip.AddrPort) netip.Addr {
-	if eps := a.rtcpAddr[mediaAddr{domain, rtcp}]; len(eps) > 0 {
+	a.ends[0] = a.appendRTCPEnds(a.ends[0][:0], domain, rtcp)
+	if eps := a.ends[0]; len(eps) > 0 {
 		return eps[len(eps)-1].Addr.Addr()
 	}
 	return rtcp.Addr()
@@ -131,7 +145,9 @@ func (a *Analyzer) callOfRTCP(p *packet.Packet) *dialog.Call {
 			return named[0]
 		}
 	}
-	ends := [...][]*dialog.Endpoint{a.rtcpAddr[mediaAddr{p.Domain, p.Dst}], a.rtcpAddr[mediaAddr{p.Domain, p.Src}]}
+	a.ends[0] = a.appendRTCPEnds(a.ends[0][:0], p.Domain, p.Dst)
+	a.ends[1] = a.appendRTCPEnds(a.ends[1][:0], p.Domain, p.Src)
+	ends := a.ends
 	var best *dialog.Call
 	rank, several := 0, false
 	for i, eps := range ends {
@@ -166,20 +182,27 @@ func (a *Analyzer) callOfRTCP(p *packet.Packet) *dialog.Call {
 // remoteOfStream is what the receiver of a stream said of it; whichever also
 // takes the word of another host.
 func (a *Analyzer) remoteOfStream(s *stream, whichever bool) *remote {
-	keys := [...]reportKey{
-		{s.key.domain, s.key.ssrc, s.key.dst.Addr(), s.tie.call},
-		{s.key.domain, s.key.ssrc, s.key.dst.Addr(), nil},
-		{s.key.domain, s.key.ssrc, netip.Addr{}, s.tie.call},
+	var m *callMedia
+	if s.tied {
+		m = a.calls[s.tie.call]
 	}
-	for i, k := range keys {
-		if i == 2 && (!whichever || !s.tied) {
-			break
-		}
-		if m := a.reports[k]; m != nil && (m.reported || m.rttCount > 0) {
-			return m
+	if m != nil {
+		if r := m.heard(s.key.ssrc, s.key.dst.Addr()); r.said() {
+			return r
 		}
 	}
-	return nil
+	if r := a.reports[reportKey{s.key.domain, s.key.ssrc, s.key.dst.Addr()}]; r.said() {
+		return r
+	}
+	var latest *remote
+	if m != nil && whichever { // the receiver may report from an address that it moved to
+		for _, r := range m.remotes {
+			if r.ssrc == s.key.ssrc && r.said() && (latest == nil || r.told.After(latest.told)) {
+				latest = r
+			}
+		}
+	}
+	return latest
 }
 
 func (a *Analyzer) rttOf(s *stream, at time.Time) (float64, bool) {
@@ -276,10 +299,10 @@ func (m *mean) value() *float64 {
 	return rounded(m.sum / m.weight)
 }
 
-// sweepRemote forgets what was said long ago, of no call that is followed.
+// sweepRemote forgets what was said long ago outside of calls.
 func (a *Analyzer) sweepRemote(now time.Time) {
 	for k, m := range a.reports {
-		if now.Sub(m.touched) > remoteIdle && (k.call == nil || k.call.Written()) {
+		if now.Sub(m.touched) > remoteIdle {
 			delete(a.reports, k)
 		}
 	}

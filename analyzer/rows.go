@@ -33,9 +33,6 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.emitStream(s)
 		s.kept = false // what still comes has a row of its own
 	}
-	for _, k := range m.reports {
-		delete(a.reports, k)
-	}
 	delete(a.calls, c)
 	a.unbind(c)
 }
@@ -213,10 +210,9 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 // from an emitter that tells signalling and RTCP only. The last word counts.
 func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, leg *dialog.Leg, side dialog.Side) {
 	var last []heard
-	for _, k := range m.reports {
-		r := a.reports[k]
-		if r == nil || !r.reported || len(last) > 0 && r.told.Before(last[0].told) ||
-			slices.ContainsFunc(m.streams, func(s *stream) bool { return s.key.ssrc == k.ssrc }) { // of another leg's media
+	for _, r := range m.remotes {
+		if !r.reported || len(last) > 0 && r.told.Before(last[0].told) ||
+			slices.ContainsFunc(m.streams, func(s *stream) bool { return s.key.ssrc == r.ssrc }) { // of another leg's media
 			continue
 		}
 		for _, ep := range c.Endpoints {

@@ -15,9 +15,26 @@ import (
 
 // streamKey is one RTP stream at one capture point.
 type streamKey struct {
-	domain, node string
-	src, dst     netip.AddrPort
-	ssrc         uint32
+	*point
+	src, dst netip.AddrPort
+	ssrc     uint32
+}
+
+// point is a capture point: an agent in its domain. There is one value of each.
+type point struct{ domain, node string }
+
+// maxPoints bounds the capture points whose streams are told apart.
+const maxPoints = 100_000
+
+// pointOf is the capture point of a packet, nil when there are too many.
+func (a *Analyzer) pointOf(p *packet.Packet) *point {
+	is := point{p.Domain, p.Node}
+	known := a.points[is]
+	if known == nil && len(a.points) < maxPoints {
+		known = &point{p.Domain, p.Node} // not is, which would always be allocated
+		a.points[is] = known
+	}
+	return known
 }
 
 // maxPending is how many intervals of a stream wait for its dialog: a minute.
@@ -39,9 +56,9 @@ type stream struct {
 	callID  string // as the agent told it
 	segment string // "1/2": first of two points along the path
 	row     *record.Call
-	started time.Time
-	arrived time.Time    // on the analyzer's clock, of the latest report
-	wrote   media.Counts // what earlier rows of it hold
+	started int64         // first packet, Unix ns: tells uses of a key apart
+	arrived int64         // on the clock of the analyzer, of the latest report, Unix ns
+	wrote   *media.Counts // what earlier rows of it hold, nil where there is none
 	// total is the jitter of the whole stream as its agent told it, kept once
 	// reports were lost on the way.
 	total []media.Jitter
@@ -50,7 +67,7 @@ type stream struct {
 
 	counts      media.Counts
 	first, last time.Time
-	payloads    map[uint8]uint64 // packets by payload type
+	payloads    []media.PayloadCount // in order of appearance
 	ssrcChanged bool
 	deltaMaxMs  float64
 	ptimeMs     float64
@@ -86,9 +103,13 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 	a.Counters.Reports++
 	a.covered.add(p.Domain, p.Src.Addr())
 	a.covered.add(p.Domain, p.Dst.Addr())
-	key := streamKey{domain: p.Domain, node: p.Node, src: p.Src, dst: p.Dst, ssrc: r.SSRC}
+	key := streamKey{a.pointOf(p), p.Src, p.Dst, r.SSRC}
+	if key.point == nil {
+		a.Counters.StreamsEvicted++
+		return
+	}
 	s := a.streams[key]
-	if s != nil && !s.started.Equal(r.First) { // its last report was lost on the way
+	if s != nil && s.started != r.First.UnixNano() { // its last report was lost on the way
 		a.endStream(s)
 		s = nil
 	}
@@ -100,7 +121,7 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 	if len(p.CorrelationID) > 0 && s.callID == "" {
 		s.callID = string(p.CorrelationID)
 	}
-	s.arrived = a.clock.arrival
+	s.arrived = a.clock.arrival.UnixNano()
 	if !a.add(s, &r) {
 		return
 	}
@@ -128,7 +149,7 @@ func (a *Analyzer) newStream(key streamKey, r *media.Report) *stream {
 		return nil
 	}
 	a.seq++
-	s := &stream{key: key, seq: a.seq, started: r.First, payloads: map[uint8]uint64{}}
+	s := &stream{key: key, seq: a.seq, started: r.First.UnixNano()}
 	a.streams[key] = s
 	return s
 }
@@ -137,7 +158,10 @@ func (a *Analyzer) newStream(key streamKey, r *media.Report) *stream {
 // report has the stream's totals, so that one that comes twice is known, and
 // what was lost on the way is made up for.
 func (a *Analyzer) add(s *stream, r *media.Report) bool {
-	have := s.counts.Packets + s.wrote.Packets
+	have := s.counts.Packets
+	if s.wrote != nil {
+		have += s.wrote.Packets
+	}
 	if r.Delta.Packets > 0 && r.Total.Packets <= have {
 		a.Counters.ReportsRepeated++
 		return false
@@ -155,14 +179,21 @@ func (a *Analyzer) add(s *stream, r *media.Report) bool {
 func (s *stream) take(r *media.Report) {
 	if s.counts.Packets == 0 {
 		s.first = r.First
-		if s.wrote.Packets > 0 {
+		if s.wrote != nil {
 			s.first = r.Start
 		}
 	}
 	s.last = r.Last
-	s.counts = minus(r.Total, s.wrote)
+	s.counts = r.Total
+	if s.wrote != nil {
+		s.counts = minus(r.Total, *s.wrote)
+	}
 	for _, p := range r.PayloadTypes {
-		s.payloads[p.PT] += p.N
+		if i := slices.IndexFunc(s.payloads, func(o media.PayloadCount) bool { return o.PT == p.PT }); i >= 0 {
+			s.payloads[i].N += p.N
+		} else {
+			s.payloads = append(s.payloads, p)
+		}
 	}
 	s.deltaMaxMs = max(s.deltaMaxMs, r.DeltaMaxMs)
 	if r.PtimeMs > 0 {
@@ -193,7 +224,7 @@ func minus(t, w media.Counts) media.Counts {
 // jitterSum is the jitter over the stream's row: of its intervals, or as its
 // agent summed it up where some of those were lost.
 func (s *stream) jitterSum() jitterSum {
-	if s.wrote.Packets == 0 {
+	if s.wrote == nil {
 		if e, ok := jitterEntry(s.total, s.payload.clock); ok {
 			return jitterSum{e.Sum, e.Max, e.N}
 		}
@@ -284,7 +315,7 @@ func (a *Analyzer) tieByCallID(s *stream) (tie, bool) {
 // callMedia is the media of one call.
 type callMedia struct {
 	streams []*stream
-	reports []reportKey // what receivers said, in order of their first word
+	remotes []*remote // what receivers said, in order of their first word
 	// elsewhere is whether media between addresses of the call is on the list
 	// of another leg of the conversation.
 	elsewhere bool
@@ -334,9 +365,12 @@ func (a *Analyzer) emitStream(s *stream) {
 	}
 	a.Counters.Streams++
 	a.emit(row)
+	if s.wrote == nil {
+		s.wrote = new(media.Counts)
+	}
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
-	clear(s.payloads)
+	s.payloads = nil
 }
 
 func (a *Analyzer) closeStreams() {
@@ -354,7 +388,7 @@ const abandoned = 5 * time.Minute
 func (a *Analyzer) sweepStreams(now time.Time) {
 	var left []*stream
 	for _, s := range a.streams {
-		if now.Sub(s.arrived) > abandoned {
+		if time.Duration(now.UnixNano()-s.arrived) > abandoned {
 			left = append(left, s)
 		}
 	}

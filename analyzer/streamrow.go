@@ -97,9 +97,9 @@ func (s *stream) mainPayload() (uint8, bool) {
 		voice bool
 	}
 	var all []tally
-	for pt, n := range s.payloads {
-		p := s.payloadOf(pt)
-		all = append(all, tally{pt, n, p.name == "" || isVoice(p.name)})
+	for _, c := range s.payloads {
+		p := s.payloadOf(c.PT)
+		all = append(all, tally{c.PT, c.N, p.name == "" || isVoice(p.name)})
 	}
 	if len(all) == 0 {
 		return 0, false

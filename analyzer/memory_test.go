@@ -1,0 +1,75 @@
+package analyzer
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// TestMemoryOfCalls: 100,000 calls at a time, each with two streams that have
+// been told of for a while and RTCP of both, take well under 1 GiB. A twentieth
+// of them is made.
+func TestMemoryOfCalls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes 5,000 calls")
+	}
+	const calls, budget = 5_000, 850 << 20 / 100_000
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // the first one's sweep
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse
+	}
+	type pair struct{ up, down *talk }
+	talks, dials := make([]pair, calls), make([]*dialled, calls)
+	for i := range calls {
+		d := newDialled(fmt.Sprintf("f81d4fae-7dec-11d0-a765-00a0c91e6bf6-%d@198.51.100.1", i))
+		host := [4]byte{10, byte(i >> 14), byte(i >> 6), byte(i<<2) + 1}
+		alice := netip.AddrFrom4(host)
+		host[0] = 11
+		bob := netip.AddrFrom4(host)
+		d.a, d.aRTP = netip.AddrPortFrom(alice, 5060), netip.AddrPortFrom(alice, 4000).String()
+		d.b, d.bRTP = netip.AddrPortFrom(bob, 5060), netip.AddrPortFrom(bob, 6000).String()
+		dials[i] = d
+		talks[i] = pair{newTalk(addr(d.aRTP), addr(d.bRTP), uint32(2*i), 2), newTalk(addr(d.bRTP), addr(d.aRTP), uint32(2*i+1), 2)}
+	}
+	before := heap()
+	a := New(Defaults(), func(any) {})
+	f := &feed{node: "tap", domain: "default", Analyzer: a}
+	for i, d := range dials {
+		f.connect(float64(i)/calls, d)
+	}
+	for round := range 4 {
+		now := 5.2 + 5*float64(round)
+		for i := range talks {
+			for _, k := range []*talk{talks[i].up, talks[i].down} {
+				f.report(now, k, k.next(250, 1))
+				if round%2 == 0 {
+					f.rtcp(now, rtcpOf(k.dst), rtcpOf(k.src), k.ssrc^1, k.ssrc, 1, uint32(250*round+1))
+				}
+			}
+		}
+	}
+	c := a.Snapshot()
+	if c.OpenCalls != calls || c.OpenStreams != 2*calls {
+		t.Fatalf("%d calls and %d streams are open", c.OpenCalls, c.OpenStreams)
+	}
+	each := (heap() - before) / calls
+	t.Logf("%d bytes a call with two streams: %d MiB for 100,000", each, each*100_000>>20)
+	if each > budget {
+		t.Errorf("%d bytes a call with two streams, want at most %d", each, budget)
+	}
+	runtime.KeepAlive(talks)
+	runtime.KeepAlive(dials)
+	// And nothing of it is left once they are over.
+	a.Observe(tickAt(24 * time.Hour))
+	a.Observe(tickAt(24*time.Hour + time.Minute))
+	c = a.Snapshot()
+	if c.OpenCalls != 0 || c.OpenStreams != 0 || len(a.calls) != 0 || len(a.binds) != 0 || len(a.rtcpAddr) != 0 || len(a.reports) != 0 {
+		t.Errorf("left are %d calls, %d streams, media of %d calls, %d and %d addresses, %d RTCP entries",
+			c.OpenCalls, c.OpenStreams, len(a.calls), len(a.binds), len(a.rtcpAddr), len(a.reports))
+	}
+}
