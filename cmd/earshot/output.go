@@ -39,6 +39,10 @@ func (o *jsonl) summary(s *record.Summary) error {
 	if err := o.row(s); err != nil {
 		return err
 	}
+	return o.flush()
+}
+
+func (o *jsonl) flush() error {
 	if err := o.w.Flush(); err != nil {
 		return fmt.Errorf("write records: %w", err)
 	}

@@ -30,6 +30,7 @@ type reading struct {
 	pace    bool                     // at the speed at which it was captured
 	emit    func(row any) error      // gets every record, from one goroutine
 	batch   func(token uint64) error // called between batches, with a number that stands for all input so far
+	idle    func() error             // called when nothing waits to be analysed; may be nil
 	observe func(frames uint64)      // progress; may be nil
 	drops   func() capture.Drops     // what the capture itself lost; may be nil
 
@@ -42,16 +43,21 @@ type reading struct {
 	emitErr       error
 }
 
+// errInterrupted ends a reading whose context ended; what was read until then
+// went through all stages.
+var errInterrupted = errors.New("interrupted")
+
 func (r *reading) run(ctx context.Context) error {
 	r.callIDs = map[string]struct{}{}
 	r.analyzer = analyzer.New(analyzerOptions(&r.config), r.row)
 	road := bus.NewMemory(16)
-	group, gctx := errgroup.WithContext(ctx)
-	var readErr error // a damaged file: what was read still counts
+	// The end of ctx ends the reading, not the work on what was read.
+	group, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
+	var readErr error // a damaged file, or an interruption: what was read still counts
 	group.Go(func() error {
 		defer road.Close()
 		var err error
-		readErr, err = r.produce(gctx, road)
+		readErr, err = r.produce(gctx, ctx, road)
 		return err
 	})
 	group.Go(func() error { return r.consume(gctx, road) })
@@ -61,8 +67,9 @@ func (r *reading) run(ctx context.Context) error {
 	return readErr
 }
 
-// produce reads frames and puts what becomes of them on the bus.
-func (r *reading) produce(ctx context.Context, road *bus.Memory) (readErr, err error) {
+// produce reads frames until their end, or that of until, and puts what becomes
+// of them on the bus.
+func (r *reading) produce(ctx, until context.Context, road *bus.Memory) (readErr, err error) {
 	out := bus.NewPublisher(road)
 	filter := collector.NewFilter(r.node)
 	var failed error
@@ -83,11 +90,19 @@ func (r *reading) produce(ctx context.Context, road *bus.Memory) (readErr, err e
 			break
 		}
 		if pacer.on {
-			if err := pacer.wait(ctx, f.Time, func() error { return out.Flush(ctx) }); err != nil {
-				return readErr, err
+			if err := pacer.wait(until, f.Time, func() error { return out.Flush(ctx) }); err != nil {
+				if until.Err() == nil {
+					return readErr, err
+				}
+				readErr = errInterrupted
+				break
 			}
 		}
 		if r.frames++; r.frames&1023 == 0 {
+			if until.Err() != nil {
+				readErr = errInterrupted
+				break
+			}
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -152,6 +167,11 @@ func (r *reading) consume(ctx context.Context, road *bus.Memory) error {
 		}
 		if r.batch != nil {
 			if err := r.batch(input.Sum64()); err != nil {
+				return err
+			}
+		}
+		if r.idle != nil && road.Len() == 0 {
+			if err := r.idle(); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -77,7 +78,8 @@ func (k *readCommand) Run(a *app) error {
 	}
 	var out rowWriter
 	if k.Format == "jsonl" {
-		out = newJSONL(a.stdout)
+		lines := newJSONL(a.stdout)
+		out, r.idle = lines, lines.flush // who reads along need not wait
 	} else {
 		out = newTable(a.stdout)
 	}
@@ -90,8 +92,12 @@ func (k *readCommand) Run(a *app) error {
 		}
 		defer w.close()
 		r.emit = func(row any) error { return errors.Join(out.row(row), w.row(row)) }
-		r.batch = func(token uint64) error { return w.batch(a.ctx, token) }
-		finish = func() error { return w.flush(a.ctx) }
+		storing, giveUp := context.WithCancel(context.WithoutCancel(a.ctx))
+		defer giveUp()
+		hurry := context.AfterFunc(a.ctx, func() { time.AfterFunc(lastFlush, giveUp) })
+		defer hurry()
+		r.batch = func(token uint64) error { return w.batch(storing, token) }
+		finish = func() error { return w.flush(storing) }
 	}
 	group, ctx := errgroup.WithContext(a.ctx)
 	drawing, stop := context.WithCancel(ctx)
@@ -104,14 +110,20 @@ func (k *readCommand) Run(a *app) error {
 	if r.analyzer == nil || r.agent == nil {
 		return err
 	}
-	if ferr := finish(); ferr != nil {
-		err = errors.Join(err, ferr)
+	interrupted := errors.Is(err, errInterrupted)
+	if a.ctx.Err() == nil {
+		err = errors.Join(err, finish())
 	}
 	if serr := out.summary(r.summary()); serr != nil {
 		err = errors.Join(err, serr)
 	}
-	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted: what was read until then is given")
+	switch {
+	case interrupted && k.Store != "":
+		// The last batch would end where the next reading has none: its rows would
+		// be written twice then.
+		return errors.New("interrupted: what was read until then is given; of it, whole batches are stored: read again to store all")
+	case interrupted:
+		return errors.New("interrupted: what was read until then is given")
 	}
 	return err
 }

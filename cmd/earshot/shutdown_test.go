@@ -185,3 +185,25 @@ func TestReadTwice(t *testing.T) {
 		t.Errorf("%v calls, want 8", n)
 	}
 }
+
+// TestReadInterrupted stops a reading at the pace of the capture: what was
+// read until then is given, a call in progress among it.
+func TestReadInterrupted(t *testing.T) {
+	c := startChild(t, nil, "read", "--pace", "realtime", "--format", "jsonl", sample(t, 1))
+	eventually(t, 10*time.Second, "some of it", func() error {
+		if c.stdout.String() == "" {
+			return os.ErrNotExist
+		}
+		return nil
+	})
+	if code := c.signal(os.Interrupt, 5*time.Second); code != exitFailed {
+		t.Errorf("status %d", code)
+	}
+	if line := complaint(t, c.stderr.String()); !strings.Contains(line, "interrupted: what was read until then is given") {
+		t.Errorf("it says %q", line)
+	}
+	out := c.stdout.String()
+	if !strings.Contains(out, `{"type":"call"`) || !strings.Contains(out, `{"type":"summary"`) {
+		t.Errorf("it gave %s", out)
+	}
+}
