@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
@@ -259,5 +261,25 @@ func TestMemory(t *testing.T) {
 	}
 	if x.Len() != calls {
 		t.Errorf("%d calls", x.Len())
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	x := newTable(func(o *Options) { o.Headers = []string{"X-*", "Session-ID", "P-None"} })
+	x.play(parse(t, "0 a>b INVITE A/ 1 h=X-Trunk:_north h=x-site:_7 h=X-Trunk:_south h=session-id:_abc h=Xenon:_no h=Subject:_no"))
+	x.play(parse(t, "0.5 a>b INVITE A/ 1 h=X-Trunk:_again"))
+	got := x.rows(time.Time{})[0].Headers
+	want := map[string]string{"X-Trunk": "north", "x-site": "7", "Session-ID": "abc"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("headers (-want +got):\n%s", d)
+	}
+	many := "0 a>b INVITE A/ 1"
+	for i := range 50 {
+		many += fmt.Sprintf(" h=X-%d:_v", i)
+	}
+	x = newTable(func(o *Options) { o.Headers = []string{"X-*"} })
+	x.play(parse(t, many))
+	if n := len(x.rows(time.Time{})[0].Headers); n != maxHeaders {
+		t.Errorf("%d headers kept", n)
 	}
 }
