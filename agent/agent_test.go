@@ -358,8 +358,10 @@ func TestUnwrap(t *testing.T) {
 func TestClasses(t *testing.T) {
 	x := newTap()
 	for _, b := range [][]byte{
-		{}, []byte("\r\n\r\n"), append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), append([]byte{22, 0xfe, 0xfd}, make([]byte, 20)...),
-		[]byte("what is this, it is nothing"), {0x80},
+		{},
+		[]byte("\r\n\r\n"), append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...), append([]byte{22, 0xfe, 0xfd}, make([]byte, 20)...),
+		[]byte("what is this, it is nothing"),
+		{0x80},
 	} {
 		x.udp(0, alice, bob, b)
 	}
