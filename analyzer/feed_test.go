@@ -190,7 +190,7 @@ func (f *feed) report(when float64, k *talk, r media.Report) {
 
 // rtcp is what a reporter says of the streams it receives, and of those it
 // sends.
-func (f *feed) rtcp(when float64, src, dst netip.AddrPort, own uint32, about uint32, lost int32, highest uint32) {
+func (f *feed) rtcp(when float64, src, dst netip.AddrPort, own, about uint32, lost int32, highest uint32) {
 	r := media.RTCP{
 		Senders: []media.SenderReport{{SSRC: own, Packets: 1000}},
 		Blocks:  []media.ReportBlock{{Reporter: own, SSRC: about, Lost: lost, Highest: highest, Jitter: 8}},
