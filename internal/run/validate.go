@@ -48,7 +48,9 @@ func (c *Config) Validate() error {
 	v.duration("dialog.longest_call", c.Dialog.LongestCall, time.Minute, 365*day)
 	v.check(c.Dialog.LongestCall >= c.Dialog.TimerC, "dialog.longest_call", c.Dialog.LongestCall,
 		fmt.Sprintf("no less than dialog.timer_c (%s)", c.Dialog.TimerC))
-	v.duration("dialog.grace", c.Dialog.Grace, 0, time.Hour)
+	// The report of an interval comes up to eleven seconds after it began: a
+	// row written sooner would lack the end of its media.
+	v.duration("dialog.grace", c.Dialog.Grace, 12*time.Second, time.Hour)
 	v.number("dialog.max_calls", c.Dialog.MaxCalls, 1, 100_000_000)
 	for i, s := range c.Dialog.Emergency {
 		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("dialog.emergency[%d]", i), s,

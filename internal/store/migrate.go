@@ -155,7 +155,7 @@ func (s *Store) setRetention(ctx context.Context) error {
 		if err := s.conn.Exec(ctx, sql); err != nil {
 			return s.explain("set retention of "+table, err)
 		}
-		s.opt.Log.Info("retention set", "table", table, "keep", keep)
+		s.opt.Log.Debug("retention set", "table", table, "days", keep.Hours()/24)
 	}
 	for table := range s.opt.RetentionOf {
 		if !slices.Contains(Tables[:], table) {
