@@ -62,6 +62,20 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	counter("earshot_streams_unmatched_total", "Streams that met no call.", nil, func() uint64 { return an.snapshot.Load().StreamsUnmatched })
 	counter("earshot_calls_evicted_total", "Calls written early because the table was full.", nil,
 		func() uint64 { return an.snapshot.Load().Dialog.Evicted })
+	bound := func(what string, f func(*analyzer.Counters) uint64) {
+		counter("earshot_analyzer_bounded_total", "What the analyzer let go, or could not keep, because a table is bounded or a report was lost.",
+			prometheus.Labels{"what": what}, func() uint64 { return f(an.snapshot.Load()) })
+	}
+	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
+	bound("stream_abandoned", func(c *analyzer.Counters) uint64 { return c.StreamsAbandoned })
+	bound("report_repeated", func(c *analyzer.Counters) uint64 { return c.ReportsRepeated })
+	bound("report_lost", func(c *analyzer.Counters) uint64 { return c.ReportsLost })
+	bound("rtcp_refused", func(c *analyzer.Counters) uint64 { return c.RTCPRefused })
+	bound("address_refused", func(c *analyzer.Counters) uint64 { return c.BindsRefused })
+	bound("dialog_overflow", func(c *analyzer.Counters) uint64 { return c.Dialog.Overflow })
+	bound("message_late", func(c *analyzer.Counters) uint64 { return c.Dialog.Late })
+	counter("earshot_capture_addresses_forgotten_total", "Media addresses of SDP that the agent forgot because its table was full.", nil,
+		func() uint64 { return m.last.Load().AddrsForgotten })
 	gauge("earshot_calls_open", "Calls being followed.", func() int { return an.snapshot.Load().OpenCalls })
 	gauge("earshot_streams_open", "Streams being followed.", func() int { return an.snapshot.Load().OpenStreams })
 	gauge("earshot_bus_batches", "Batches waiting for the analyzer.", an.road.Len)
