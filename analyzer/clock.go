@@ -26,10 +26,10 @@ const (
 
 // tick moves the clock by wall time that came over the bus.
 func (c *clock) tick(now time.Time) {
-	c.ticking = true
-	if now.After(c.arrival) {
+	if !c.ticking || now.After(c.arrival) { // what packets said before the first tick counts no more
 		c.arrival = now
 	}
+	c.ticking = true
 }
 
 // see moves the clock of one node.
@@ -49,6 +49,11 @@ func (c *clock) see(node string, t time.Time) {
 		c.nodes[node] = n
 	}
 	n.active = c.arrival
+	if c.ticking && t.After(c.arrival) {
+		// Nothing live comes from the future: one packet of a fast clock must
+		// not end the calls of everybody else.
+		t = c.arrival
+	}
 	if t.After(n.latest) {
 		n.latest = t
 	}
@@ -70,7 +75,7 @@ func (c *clock) watermark() time.Time {
 			least = n.latest
 		}
 	}
-	if least.IsZero() {
+	if least.IsZero() || least.After(c.arrival) {
 		least = c.arrival
 	}
 	if least.After(c.least) {

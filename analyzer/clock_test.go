@@ -22,8 +22,10 @@ func TestWatermark(t *testing.T) {
 		{"never back", []step{{"a", 100, 100}, {"b", 90, 100}, {"b", 99, 100}}},
 		{"ticks alone", []step{{"", 0, 0}, {"", 5, 5}}},
 		{"ticks beside a node", []step{{"", 0, 0}, {"a", 0, 0}, {"", 5, 0}, {"a", 5, 5}, {"", 40, 40}}},
-		{"a capture of yesterday beside live traffic holds nothing up", []step{{"", 0, 0}, {"a", 0, 0}, {"old", -86400, 0}, {"", 1, 0}, {"a", 1, 1}, {"old", -86000, 1}, {"a", 2, 2}}},
-		{"a node whose clock is ahead does not speak for others", []step{{"", 0, 0}, {"a", 0, 0}, {"fast", 300, 0}, {"", 1, 0}, {"a", 1, 1}}},
+		{"a capture of yesterday beside live traffic holds nothing up", []step{{"", 0, 0}, {"a", 0, 0}, {"old", -86400, 0}, {"", 1, 0}, {"a", 1, 1}, {"old", -86000, 1}, {"", 2, 1}, {"a", 2, 2}}},
+		{"a node whose clock is ahead does not speak for others", []step{{"", 0, 0}, {"a", 0, 0}, {"fast", 300, 0}, {"", 1, 0}, {"a", 1, 0}, {"fast", 301, 1}}},
+		{"one packet of the only node is from the future", []step{{"", 0, 0}, {"a", 0, 0}, {"a", 400, 0}, {"", 1, 0}, {"a", 1, 1}}},
+		{"a packet from the future came before the first tick", []step{{"", 5, 5}, {"a", 400, 5}, {"", 6, 5}, {"a", 6, 6}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var k clock

@@ -57,6 +57,10 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 		r.counts.AuthKey.Add(1)
 		return ReasonAuthKey, false
 	}
+	if internal(p, r.decoder.Extra.Boot) {
+		r.counts.refuse(hep.ErrChunk)
+		return ReasonUnread, false
+	}
 	if p.Time.Before(earliest) || p.Time.Sub(now) > r.opt.MaxSkew {
 		// Past times stand: an agent replays what it spooled, or a capture.
 		p.Time, _ = hep.Clamp(p.Time, now, r.opt.MaxSkew)
@@ -69,4 +73,17 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 		r.follow(boot, r.decoder.Extra.Sequence, p)
 	}
 	return "", true
+}
+
+// internal reports whether a packet is of a kind that only Earshot itself may
+// give: anybody can send HEP. The drops that an Earshot agent tells are taken.
+func internal(p *packet.Packet, boot uint64) bool {
+	if p.Kind < packet.KindDrop {
+		return false
+	}
+	if p.Kind != packet.KindDrop || boot == 0 {
+		return true
+	}
+	_, err := packet.ParseDrop(p.Payload)
+	return err != nil
 }

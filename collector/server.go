@@ -150,18 +150,19 @@ func (s *Server) tick(ctx context.Context) error {
 	t := time.NewTicker(s.opt.TickEvery)
 	defer t.Stop()
 	w := bus.NewPublisher(s.in)
+	now := time.Now() // the first tick comes before the first packet: it bounds the clocks of all
 	for {
+		err := w.Add(ctx, &packet.Packet{Time: now.UTC(), Kind: packet.KindTick})
+		if err == nil {
+			err = w.Flush(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("tell the time: %w", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-t.C:
-			err := w.Add(ctx, &packet.Packet{Time: now.UTC(), Kind: packet.KindTick})
-			if err == nil {
-				err = w.Flush(ctx)
-			}
-			if err != nil {
-				return nil // the end has come meanwhile
-			}
+		case now = <-t.C:
 		}
 	}
 }
@@ -175,7 +176,8 @@ func (s *Server) filter() error {
 	for b := range s.in.Batches(ctx) {
 		for i := range b.Packets {
 			p := &b.Packets[i]
-			if p.Time.After(now) {
+			own := p.Kind == kindRefused || p.Kind == packet.KindTick && p.Node == ""
+			if own && p.Time.After(now) { // the receiver's clock; packets may have any
 				now = p.Time
 			}
 			if p.Kind == kindRefused {
@@ -200,6 +202,9 @@ func (s *Server) filter() error {
 				return fmt.Errorf("pass packets on: %w", err)
 			}
 		}
+	}
+	if now.IsZero() {
+		now = time.Now().UTC()
 	}
 	for _, p := range f.Drops(now, true) {
 		if err := w.Add(ctx, &p); err != nil {

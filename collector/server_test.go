@@ -97,6 +97,7 @@ func (r *running) texts() (sip []string, drops map[string]uint64) {
 				r.t.Error(err)
 			}
 			drops[d.Reason] += d.Count
+		case packet.KindTick:
 		default:
 			r.t.Errorf("passed on a packet of kind %d", p.Kind)
 		}

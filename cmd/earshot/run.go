@@ -386,7 +386,7 @@ func (a *app) greet(hep netip.AddrPort, web *run.HTTPServer, engine *chdb.Server
 In another terminal, try:
   %[1]s "SELECT start_time, caller, callee, state, a_loss_pct, b_loss_pct, mos_lq FROM calls ORDER BY start_time"
   %[1]s "SELECT codec, count(), round(avg(mos_lq), 2) AS mos, round(avg(loss_pct), 2) AS loss FROM streams GROUP BY codec"
-  %[1]s "SELECT time, method, status, src_ip, dst_ip FROM messages ORDER BY time LIMIT 20"
+  %[1]s "SELECT time, method, status, src_ip, dst_ip FROM messages WHERE kind = 'sip' ORDER BY time LIMIT 20"
 Ctrl-C stops it.
 
 `, sql)

@@ -3,6 +3,7 @@ package packet
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -67,9 +68,27 @@ func (d *Drops) Flush(at time.Time, node, domain string) []Packet {
 	return out
 }
 
-// ParseDrop reads the payload of a packet of KindDrop.
+// ParseDrop reads the payload of a packet of KindDrop. Stage and reason are
+// short names, whoever sends them.
 func ParseDrop(b []byte) (Drop, error) {
 	var d Drop
-	err := json.Unmarshal(b, &d)
-	return d, err
+	if err := json.Unmarshal(b, &d); err != nil {
+		return Drop{}, fmt.Errorf("read drop: %w", err)
+	}
+	if !isName(d.Stage) || !isName(d.Reason) || d.Count == 0 {
+		return Drop{}, fmt.Errorf("read drop: stage %q, reason %q, count %d: want names and a number", d.Stage, d.Reason, d.Count)
+	}
+	return d, nil
+}
+
+func isName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return true
 }
