@@ -25,7 +25,7 @@ func Scenario(name string, seed int64) (Capture, error) {
 	all := scenes()
 	i := slices.IndexFunc(all, func(c scene) bool { return c.name == name })
 	if i < 0 {
-		return Capture{}, fmt.Errorf("scenario %q is not known: see synth.Scenarios for the %d names", name, len(all))
+		return Capture{}, fmt.Errorf("scenario %q is not known: --scenario list shows all %d", name, len(all))
 	}
 	return Capture{Name: name, Seed: seed, plan: func(r *run) {
 		s := newScript(r, name, seed)
