@@ -151,5 +151,18 @@ func drawReport(rt *rapid.T) Report {
 		DeltaMaxMs: ms.Draw(rt, "delta"), PtimeMs: ms.Draw(rt, "ptime"), TimestampStep: rapid.Uint32().Draw(rt, "step"),
 		TTLMin: rapid.Uint8().Draw(rt, "ttl"), TTLMax: rapid.Uint8().Draw(rt, "ttl"), DSCP: rapid.Uint8Max(63).Draw(rt, "dscp"),
 		VLAN: rapid.Uint16().Draw(rt, "vlan"), SSRCChanged: rapid.Bool().Draw(rt, "changed"),
+		Heard: Heard{
+			Played: u64.Draw(rt, "played"), Discarded: [Buffers]uint64{0, u64.Draw(rt, "discarded"), 0},
+			Runs: [1 + Buffers]uint64{u64.Draw(rt, "runs"), 0, 0, u64.Draw(rt, "runs")}, Bursts: [10]uint64{1, 9: u64.Draw(rt, "bursts")},
+			PDV: [7]uint64{3: u64.Draw(rt, "pdv")},
+		},
+		BurstGap:     BurstGap{1, u64.Draw(rt, "c13"), 3, 4, 0, 6, u64.Draw(rt, "pkt"), 8},
+		TransitMinMs: rapid.Float64Range(-1e9, 1e9).Draw(rt, "transit"), PlayoutMs: ms.Draw(rt, "playout"),
+		Holes: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Hole {
+			return Hole{at(), at(), rapid.Bool().Draw(rt, "lost")}
+		}), 0, 4).Draw(rt, "holes"),
+		JitterSpread: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) SpreadCount {
+			return SpreadCount{rapid.Uint8().Draw(rt, "bucket"), rapid.Uint32().Draw(rt, "n")}
+		}), 0, 4).Draw(rt, "spread"),
 	}
 }

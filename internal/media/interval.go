@@ -25,6 +25,10 @@ type interval struct {
 	ttlMin, ttlMax, dscp uint8
 	vlan                 uint16
 	open                 bool
+	heard                Heard
+	transitMin           float64 // ms; valid iff heard.Played is not 0
+	holes                [maxHoles]hole
+	holeCount            uint8
 }
 
 // maxPayloadTypes is how many payload types an interval tells apart. A stream
@@ -86,6 +90,12 @@ func (v *interval) absorb(before *interval) {
 		v.countTTL(before.ttlMin)
 		v.countTTL(before.ttlMax)
 	}
+	if before.heard.Played > 0 && (v.heard.Played == 0 || before.transitMin < v.transitMin) {
+		v.transitMin = before.transitMin
+	}
+	v.heard.Add(&before.heard)
+	later := v.holes[:v.holeCount:v.holeCount]
+	v.holeCount = uint8(copy(v.holes[:], append(before.holes[:before.holeCount:before.holeCount], later...)))
 	for i, pt := range before.payloadPT[:before.types] {
 		v.countPayload(pt, before.payloadN[i])
 	}
@@ -180,6 +190,8 @@ func (m *Meter) Final(r *Report) bool {
 // closeCurrent makes the current interval the previous one. What the previous
 // one held, if it was not taken, is joined to it.
 func (m *Meter) closeCurrent() {
+	m.cur.transitMin = m.play.least
+	m.play.roll()
 	if m.prev.open {
 		m.cur.absorb(&m.prev)
 		m.seq.curMark = m.seq.prevMark // stragglers of both count in the joined one
@@ -199,9 +211,11 @@ func (m *Meter) closeCurrent() {
 // take gives the previous interval.
 func (m *Meter) take(r *Report) {
 	v := &m.prev
+	m.settle(m.seq.curMark)
 	delta := v.counts()
 	m.total.Add(delta)
 	types, jitter, total := r.PayloadTypes[:0], r.Jitter[:0], r.TotalJitter[:0]
+	holes, spread := r.Holes[:0], r.JitterSpread[:0]
 	if v.votes > 0 {
 		m.step = v.step
 	}
@@ -249,6 +263,14 @@ func (m *Meter) take(r *Report) {
 		}
 	}
 	r.Jitter, r.TotalJitter = jitter, total
+	r.Heard, r.BurstGap = v.heard, m.burstGap
+	if v.heard.Played > 0 {
+		r.TransitMinMs, r.PlayoutMs = v.transitMin, m.play.delay
+	}
+	for _, h := range v.holes[:v.holeCount] {
+		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.lost})
+	}
+	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
 	m.prev.open = false
 	m.setDue()
 }

@@ -81,17 +81,31 @@ type reference struct {
 }
 
 // jitterOf takes one media packet in order of arrival.
-func (m *Meter) jitterOf(now int64, timestamp uint32) {
+func (m *Meter) jitterOf(now int64, h *RTPHeader, arrived arrival) {
 	ref := m.ref
-	m.ref = reference{now, timestamp, m.clock, true}
+	m.ref = reference{now, h.Timestamp, m.clock, true}
 	if !ref.valid || ref.clock != m.clock {
 		return // the first packet of all, of a run, or at this clock: nothing to compare with
 	}
 	elapsed := float64(now-ref.time) * 1e-6
 	// The signed difference is right across a wrap of the timestamp.
-	ticks := float64(int32(timestamp - ref.timestamp))
+	ticks := float64(int32(h.Timestamp - ref.timestamp))
 	if m.candidates == nil {
-		m.jitter.observe(elapsed, ticks*m.msPerTick)
+		media := ticks * m.msPerTick
+		m.jitter.observe(elapsed, media)
+		if m.jitter.cur.n%spreadEach == 0 {
+			m.spread.add(m.jitter.j)
+		}
+		step := elapsed - media
+		if step > pdvFrom[0] || step < -pdvFrom[0] {
+			if step > maxTransitStepMs || step < -maxTransitStepMs {
+				return
+			}
+			m.countPDV(max(step, -step))
+		}
+		if !m.noPlay {
+			m.judge(h.Sequence, arrived, step)
+		}
 		return
 	}
 	for i := range m.candidates {

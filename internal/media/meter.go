@@ -9,7 +9,7 @@ import (
 // Meter measures one RTP stream: packets of one SSRC from one address to
 // another as seen at one capture point. It belongs to one goroutine, allocates
 // nothing per packet, and knows no time but that of the packets. It takes
-// about 700 bytes, and 400 more while the clock rate is not known.
+// about 1,900 bytes, and 400 more while the clock rate is not known.
 //
 // Loss is counted as records.md says: expected is the highest extended
 // sequence number minus the lowest plus one over each run between restarts
@@ -52,6 +52,14 @@ type Meter struct {
 	seq       sequence
 	cur, prev interval
 	total     Counts // of the intervals that were taken
+
+	play     playout
+	noPlay   bool                // run no jitter-buffer models
+	settled  uint64              // numbers up to here were looked at in order
+	started  bool                // one of the run was
+	runs     [1 + Buffers]uint64 // missing in a row up to settled
+	burstGap BurstGap
+	spread   jitterSpread
 }
 
 // payload is what is known of one payload type.
@@ -72,8 +80,11 @@ func NewMeter(ssrc uint32, takeover bool) *Meter {
 
 // Reset makes m ready for another stream.
 func (m *Meter) Reset(ssrc uint32, takeover bool) {
-	*m = Meter{ssrc: ssrc, takeover: takeover, due: maxTime, pt: noPayload, payloads: m.payloads[:0]}
+	*m = Meter{ssrc: ssrc, takeover: takeover, due: maxTime, pt: noPayload, payloads: m.payloads[:0], noPlay: m.noPlay}
 }
+
+// WithoutBuffers has m run no jitter-buffer models.
+func (m *Meter) WithoutBuffers() { m.noPlay = true }
 
 // SSRC returns the synchronisation source that m measures.
 func (m *Meter) SSRC() uint32 { return m.ssrc }
@@ -117,11 +128,13 @@ func align(ns int64) int64 { return ns - ns%intervalNs }
 func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	now := nanoseconds(p.Time)
 	v := &m.cur
+	gap := now - m.last
 	if !v.open || now >= v.start+intervalNs {
 		m.begin(now)
-	} else if gap := now - m.last; gap > v.deltaMax {
+	} else if gap > v.deltaMax {
 		v.deltaMax = gap
 	}
+	since := m.last
 	if now > m.last {
 		m.last = now
 		v.last = now
@@ -145,7 +158,15 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 		v.countPayload(h.PayloadType, 1)
 	}
 
+	m.prepare(h.Sequence)
+	highest := m.seq.max
 	arrived := m.seq.observe(h.Sequence, v, &m.prev)
+	if !m.started || arrived == arrivedRestart {
+		m.settled, m.started = m.seq.base-1, false
+	}
+	if gap >= holeNs && highest != 0 {
+		m.hole(since, now, h.Timestamp, arrived, m.seq.max-highest)
+	}
 	if arrived == arrivedJumped {
 		m.jumped = reference{now, h.Timestamp, m.clock, true}
 		m.stepValid = false
@@ -168,7 +189,7 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 		if arrived == arrivedJumped || m.kind == kindUnknown && !m.metersUnknown() {
 			return
 		}
-		m.jitterOf(now, h.Timestamp)
+		m.jitterOf(now, h, arrived)
 	case kindEvent:
 		v.events++
 		m.stepValid = false

@@ -38,11 +38,25 @@ type Report struct {
 	DeltaMaxMs float64 `json:"delta_max_ms"` // longest time between two packets, ms
 	PtimeMs    float64 `json:"ptime_ms"`     // media time a packet, ms, most frequent; 0 when not known
 	// TimestampStep is PtimeMs in RTP clock units, valid where the clock rate is not known; 0 when not known.
-	TimestampStep uint32 `json:"ts_step"`
-	TTLMin        uint8  `json:"ttl_min"` // 0 when not known
-	TTLMax        uint8  `json:"ttl_max"`
-	DSCP          uint8  `json:"dscp"`
-	VLAN          uint16 `json:"vlan,omitempty"`
+	TimestampStep uint32   `json:"ts_step"`
+	TTLMin        uint8    `json:"ttl_min"` // 0 when not known
+	TTLMax        uint8    `json:"ttl_max"`
+	DSCP          uint8    `json:"dscp"`
+	VLAN          uint16   `json:"vlan,omitempty"`
+	Heard         Heard    `json:"heard"`     // of the interval
+	BurstGap      BurstGap `json:"burst_gap"` // since the stream began
+	// TransitMinMs is the least transit time of the interval's packets, relative
+	// to the first packet of the stream: its slope is the clock skew. PlayoutMs
+	// is the adaptive buffer's delay at the end of the interval. Both in ms, and
+	// valid iff Heard.Played is not 0.
+	TransitMinMs float64 `json:"transit_min_ms"`
+	PlayoutMs    float64 `json:"playout_ms"`
+	// Holes are times of a second and more without a packet where the sender
+	// did not say that it was silent.
+	Holes []Hole `json:"holes"`
+	// JitterSpread counts the running jitter of every 8th packet since the
+	// stream began, by bucket; empty where the clock rate is not known.
+	JitterSpread []SpreadCount `json:"jitter_spread"`
 	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
 	SSRCChanged bool `json:"ssrc_changed,omitempty"`
 }

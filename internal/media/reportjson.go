@@ -36,6 +36,24 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	if r.VLAN != 0 {
 		dst = appendUint(dst, "vlan", r.VLAN)
 	}
+	dst = r.Heard.appendJSON(key(dst, "heard"))
+	dst = r.BurstGap.appendJSON(key(dst, "burst_gap"))
+	dst = appendFloat(dst, "transit_min_ms", r.TransitMinMs)
+	dst = appendFloat(dst, "playout_ms", r.PlayoutMs)
+	if len(r.Holes) > 0 {
+		dst = appendArray(dst, "holes", r.Holes, func(dst []byte, h *Hole) []byte {
+			dst = appendTime(appendTime(append(dst, '{'), "from", h.From), "to", h.To)
+			if h.Lost {
+				dst = append(key(dst, "lost"), "true"...)
+			}
+			return append(dst, '}')
+		})
+	}
+	if len(r.JitterSpread) > 0 {
+		dst = appendArray(dst, "jitter_spread", r.JitterSpread, func(dst []byte, c *SpreadCount) []byte {
+			return append(appendUint(appendUint(append(dst, '{'), "b", c.Bucket), "n", c.N), '}')
+		})
+	}
 	if r.SSRCChanged {
 		dst = append(key(dst, "ssrc_changed"), "true"...)
 	}
@@ -116,6 +134,18 @@ func ParseReport(b []byte) (Report, error) {
 			r.DSCP = s.u8() & 0x3f
 		case "vlan":
 			r.VLAN = s.u16()
+		case "heard":
+			r.Heard = s.heard()
+		case "burst_gap":
+			r.BurstGap = s.burstGap()
+		case "transit_min_ms":
+			r.TransitMinMs = s.number()
+		case "playout_ms":
+			r.PlayoutMs = s.number()
+		case "holes":
+			s.array(func() { r.Holes = append(r.Holes, s.hole()) })
+		case "jitter_spread":
+			s.array(func() { r.JitterSpread = append(r.JitterSpread, s.spreadCount()) })
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}
