@@ -19,7 +19,9 @@ import (
 type Options struct {
 	Dialog dialog.Options
 	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
-	NoPLC      bool
+	NoPLC bool
+	// Buffer is the jitter-buffer model whose discards count as loss in R and MOS.
+	Buffer     media.Buffer
 	Scrub      Scrub
 	MaxStreams int
 }
@@ -34,7 +36,7 @@ type Scrub struct {
 
 // Defaults suit one machine.
 func Defaults() Options {
-	return Options{Dialog: dialog.Defaults(), Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
+	return Options{Dialog: dialog.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
 }
 
 // Counters say what an Analyzer took in and gave out.

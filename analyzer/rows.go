@@ -88,7 +88,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 	}
 	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
 		q := sideQuality(measured(streams, side))
-		if q.Samples > 0 && (worse == nil || q.MOS() < worse.MOS()) {
+		if q.Enough() && (worse == nil || q.WorseThan(worse)) {
 			worse, worseSide = &q, side
 		}
 	}
@@ -200,8 +200,11 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	} else if most.payload.name != "" {
 		out.Codec = new(most.payload.name)
 	}
-	if q := sideQuality(streams); q.Samples > 0 {
+	if q := sideQuality(streams); q.Enough() {
 		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
+		if _, cq, ok := q.Conversational(); ok {
+			out.MosCQ = rounded(cq)
+		}
 	}
 	fillRemote(out, a.heardOf(streams))
 }
@@ -236,6 +239,9 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	r.RCeiling = rounded(q.Codec.Ceiling)
 	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
 	r.MosSamples = new(q.Samples)
+	if _, cq, ok := q.Conversational(); ok {
+		r.MosCQ = rounded(cq)
+	}
 	s := &r.A
 	if side == dialog.B {
 		s = &r.B

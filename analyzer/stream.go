@@ -37,6 +37,9 @@ func (a *Analyzer) pointOf(p *packet.Packet) *point {
 	return known
 }
 
+// maxHoles bounds the holes of a stream that are remembered.
+const maxHoles = 64
+
 // maxPending is how many intervals of a stream wait for its dialog: a minute.
 // All streams together have no more than maxWaiting that wait.
 const (
@@ -68,6 +71,7 @@ type stream struct {
 	counts      media.Counts
 	first, last time.Time
 	payloads    []media.PayloadCount // in order of appearance
+	reports     uint32
 	ssrcChanged bool
 	deltaMaxMs  float64
 	ptimeMs     float64
@@ -75,7 +79,13 @@ type stream struct {
 	ttlMin      uint8
 	ttlMax      uint8
 	dscp        uint8
+	dscpChanged bool
 	vlan        uint16
+	heard       media.Heard
+	burstGap    media.BurstGap
+	spread      []media.SpreadCount
+	holes       []media.Hole
+	skew        skew
 
 	quality media.Quality
 	jitter  jitterSum
@@ -206,7 +216,15 @@ func (s *stream) take(r *media.Report) {
 		s.ttlMin = r.TTLMin
 	}
 	s.ttlMax = max(s.ttlMax, r.TTLMax)
+	s.dscpChanged = s.dscpChanged || s.reports > 0 && s.dscp != r.DSCP
 	s.dscp, s.vlan = r.DSCP, r.VLAN
+	s.reports++
+	s.heard.Add(&r.Heard)
+	s.burstGap, s.spread = r.BurstGap, append(s.spread[:0], r.JitterSpread...)
+	s.holes = append(s.holes, r.Holes[:min(len(r.Holes), maxHoles-min(len(s.holes), maxHoles))]...)
+	if r.Heard.Played > 0 {
+		s.skew.add(r.Start, r.TransitMinMs)
+	}
 	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
 }
 
@@ -371,6 +389,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	s.payloads = nil
+	s.heard, s.holes = media.Heard{}, nil
 }
 
 func (a *Analyzer) closeStreams() {

@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/earshot-voip/earshot/internal/media"
@@ -70,22 +71,107 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		fillRemote(&side, []heard{{m, s.payload.clock, 1}})
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
-	if q := &s.quality; q.Samples > 0 {
-		r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-		r.RCeiling = rounded(q.Codec.Ceiling)
-		r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
-		if q.Codec.PLCAssumed {
-			r.Flags = append(r.Flags, "plc_assumed")
-		}
-	}
+	a.heardRow(r, s)
+	a.scoreRow(r, s)
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")
 	}
 	if s.ssrcChanged {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
+	if s.dscpChanged {
+		r.Flags = append(r.Flags, "dscp_change")
+	}
+	if s.ttlMin != s.ttlMax {
+		r.Flags = append(r.Flags, "ttl_change")
+	}
+	if to := s.tie.to; to != nil && to.PtimeMs > 0 && r.PtimeMs != nil && math.Abs(to.PtimeMs-*r.PtimeMs) > 1 && s.mediaType() == "audio" {
+		r.Flags = append(r.Flags, "ptime_mismatch")
+	}
 	slices.Sort(r.Flags)
 	return r
+}
+
+// heardRow fills what a listener had of the stream beside its loss.
+func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
+	if r.Expected > 0 {
+		if r.Lost > 0 {
+			r.BurstR = rounded(media.BurstR(r.Lost, s.heard.Runs[0], r.Expected))
+		}
+		r.LossBursts = narrow(s.heard.Bursts[:])
+	}
+	if r.PtimeMs != nil && s.wrote == nil {
+		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
+			r.BurstDensityPct, r.GapDensityPct, r.BurstMs, r.GapMs = rounded(m.BurstDensityPct), rounded(m.GapDensityPct), rounded(m.BurstMs), rounded(m.GapMs)
+		}
+	}
+	if p95, ok := media.JitterPercentile(s.spread, 0.95); ok && r.JitterMaxMs != nil {
+		r.JitterP95Ms = rounded(min(p95, *r.JitterMaxMs))
+	}
+	if s.heard.Played > 0 {
+		r.PDV = narrow(s.heard.PDV[:])
+		d := s.heard.Discarded
+		r.F50Discarded, r.F200Discarded, r.AdaptiveDiscarded = new(d[media.Fixed50]), new(d[media.Fixed200]), new(d[media.Adaptive])
+	}
+	if ppm, ok := s.skew.ppm(); ok {
+		r.ClockSkewPpm = rounded(ppm)
+	}
+}
+
+// scoreRow fills R and MOS of the whole stream: of its totals where it had one
+// codec, else the mean of its intervals. Without evidence there is none, and a
+// flag says why.
+func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
+	q := &s.quality
+	if s.mediaType() == "video" || s.counts.Packets == s.counts.Events {
+		return
+	}
+	switch {
+	case q.Samples == 0 && s.counts.Expected > 0:
+		r.Flags = append(r.Flags, "mos_no_codec")
+		return
+	case !q.Enough():
+		r.Flags = append(r.Flags, "mos_short")
+		return
+	}
+	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
+	r.RCeiling = rounded(q.Codec.Ceiling)
+	r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
+	if q.Codec.PLCAssumed {
+		r.Flags = append(r.Flags, "plc_assumed")
+	}
+	if rcq, cq, ok := q.Conversational(); ok {
+		r.RCQ, r.MosCQ = rounded(rcq), rounded(cq)
+	}
+	if len(s.codecs) > 1 {
+		return
+	}
+	speech, ptime := a.speech(s, s.payload), 0.
+	if r.PtimeMs != nil {
+		ptime = *r.PtimeMs
+	}
+	whole := func(b media.Buffer) (media.Score, bool) {
+		return media.ScoreCounts(speech, &s.counts, &s.heard, ptime, b)
+	}
+	if score, ok := whole(a.opt.Buffer); ok && score.Scale == q.Codec.Scale {
+		r.RLQ, r.MosLQ = rounded(score.R), rounded(score.MOS)
+	}
+	if s.heard.Played == 0 {
+		return
+	}
+	for b, at := range [media.Buffers]struct{ r, mos **float64 }{{&r.F50R, &r.F50Mos}, {&r.F200R, &r.F200Mos}, {&r.AdaptiveR, &r.AdaptiveMos}} {
+		if score, ok := whole(media.Buffer(b)); ok {
+			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
+		}
+	}
+}
+
+func narrow(all []uint64) []uint32 {
+	out := make([]uint32, len(all))
+	for i, n := range all {
+		out[i] = uint32(min(n, math.MaxUint32))
+	}
+	return out
 }
 
 // mainPayload is the payload type of most packets, events and comfort noise

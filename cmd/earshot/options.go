@@ -7,6 +7,7 @@ import (
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/collector"
+	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/run"
 )
 
@@ -28,6 +29,7 @@ func analyzerOptions(c *run.Config) analyzer.Options {
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
 	}
 	o.NoPLC = !c.Media.G711PLC
+	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // checked with the configuration
 	o.MaxStreams = 2 * c.Media.MaxStreams
 	o.Scrub = analyzer.Scrub{Digest: c.Privacy.Scrub.Digest, SDES: c.Privacy.Scrub.SDES, DTMF: c.Privacy.Scrub.DTMF, Bodies: c.Privacy.Scrub.MessageBodies}
 	return o

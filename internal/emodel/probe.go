@@ -32,3 +32,6 @@ type Costs struct {
 func RCosts(c Codec, ppl, burstR, ta float64) Costs {
 	return Costs{Codec: c.Ie, Loss: IeEff(c.Ie, c.Bpl, ppl, burstR) - c.Ie, Delay: Idd(ta)}
 }
+
+// MOS of an R on the scale.
+func (s Scale) MOS(r float64) float64 { return ClampedMOS(r) }

@@ -37,7 +37,7 @@ func TestBurstsOfAnyLoss(t *testing.T) {
 		var kept []int
 		for i := 0; i < n; i++ {
 			if i > 0 && i < n-1 && next(1000) < loss/mean {
-				i += next(2*mean) // and one more
+				i += next(2 * mean) // and one more
 				continue
 			}
 			kept = append(kept, i)

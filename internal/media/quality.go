@@ -1,56 +1,87 @@
 package media
 
 import (
+	"slices"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/emodel"
 )
 
-// Score is the listening quality of one interval of one stream by the
-// E-model, and why it is what it is. There is none for a codec without
-// impairment factors.
+// Score is the listening quality of one interval of one stream, or of a whole
+// stream, by the E-model, and why it is what it is. There is none for a codec
+// without impairment factors.
 type Score struct {
-	R, MOS     float64 // R-LQ, and MOS-LQ clamped to 1..4.5
-	Ceiling    float64 // the best R that the codec allows
-	CodecCost  float64 // R points that the codec costs without loss
-	LossCost   float64 // R points that loss costs
-	Scale      string  // NB, WB, FB
-	Model      string  // G.107 ...
-	Status     string  // std, derived, or assumed where a factor is in no standard
-	PLCAssumed bool    // the factors take a loss concealment for granted that nobody sees
+	R, MOS      float64 // R-LQ on the scale's own range, and MOS-LQ clamped to 1..4.5
+	Ceiling     float64 // the best R that the codec allows
+	CodecCost   float64 // R points that the codec costs without loss
+	LossCost    float64 // R points that loss on the network costs
+	DiscardCost float64 // R points that packets cost which come too late to be played
+	Scale       string  // NB, WB, FB
+	Model       string  // G.107 ...
+	Status      string  // std, derived, or assumed where a factor is in no standard
+	PLCAssumed  bool    // the factors take a loss concealment for granted that nobody sees
+
+	scale emodel.Scale
 }
 
-// Speech is what a score needs to know of a codec.
+// Speech is what a score needs to know of a codec, and of its receiver.
 type Speech struct {
 	Encoding string // encoding name of the rtpmap
 	Fmtp     string
-	NoPLC    bool // score G.711 without loss concealment
+	NoPLC    bool   // score G.711 without loss concealment
+	Buffer   Buffer // the jitter-buffer model whose discards are lost, too
 }
 
 // ScoreOf scores an interval: by the share of its expected packets that was
-// lost, spread at random, and by the codec's factors (ITU-T G.107, G.113).
+// lost or came too late, by how much of that came in bursts, and by the
+// codec's factors (ITU-T G.107 family, G.113).
 func ScoreOf(s Speech, r *Report) (Score, bool) {
-	if s.Encoding == "" || r.Delta.Expected == 0 {
+	return ScoreCounts(s, &r.Delta, &r.Heard, r.PtimeMs, s.Buffer)
+}
+
+// ScoreCounts scores what was counted over any time, as the jitter-buffer
+// model b would play it. ptimeMs is 0 where it is not known.
+func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Score, bool) {
+	if s.Encoding == "" || c.Expected == 0 {
 		return Score{}, false
 	}
-	bytes := 0
-	if speech := r.Delta.Packets - r.Delta.Events - r.Delta.CN; speech > 0 {
-		bytes = int(r.Delta.Bytes / speech)
-	}
-	codec, ok := emodel.Lookup(emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, PayloadBytes: bytes, NoPLC: s.NoPLC})
+	codec, ok := emodel.Lookup(s.format(c, ptimeMs))
 	if !ok {
 		return Score{}, false
 	}
-	cost := emodel.RCosts(codec, LossPct(r.Delta.Lost, r.Delta.Expected), 1, 0)
-	rating := emodel.BaseR - cost.Codec - cost.Loss
+	lost := min(c.Lost, c.Expected)
+	missing := min(lost+h.Discarded[b], c.Expected)
+	cost := emodel.RCosts(codec, LossPct(lost, c.Expected), BurstR(lost, h.Runs[0], c.Expected), 0)
+	discard := 0.
+	if missing > lost {
+		both := emodel.RCosts(codec, LossPct(missing, c.Expected), BurstR(missing, h.Runs[1+b], c.Expected), 0)
+		discard = max(0, both.Loss-cost.Loss)
+	}
 	status := "assumed"
 	if codec.Status() <= emodel.Derived {
 		status = codec.Status().String()
 	}
+	rating := codec.Ceiling() - cost.Loss - discard
 	return Score{
-		R: rating, MOS: emodel.ClampedMOS(rating), Ceiling: codec.Ceiling(), CodecCost: cost.Codec, LossCost: cost.Loss,
-		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed,
+		R: rating, MOS: codec.Scale.MOS(rating), Ceiling: codec.Ceiling(), CodecCost: cost.Codec, LossCost: cost.Loss, DiscardCost: discard,
+		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed, scale: codec.Scale,
 	}, true
+}
+
+func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
+	bytes := 0
+	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
+		bytes = int(c.Bytes / speech)
+	}
+	return emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, PayloadBytes: bytes, NoPLC: s.NoPLC}
+}
+
+// Conversational is the score with the delay from mouth to ear, ms: R-CQ,
+// MOS-CQ, and the R points that the delay costs (Idd of G.107 7.4).
+func (s *Score) Conversational(delayMs float64) (r, mos, cost float64) {
+	cost = emodel.RCosts(emodel.Codec{Scale: s.scale}, 0, 1, delayMs).Delay
+	r = s.R - cost
+	return r, s.scale.MOS(r), cost
 }
 
 // SimpleMOS is the simplified model that other tools show, clamped to 1..4.5;
@@ -79,37 +110,97 @@ type Scored struct {
 	LossPct  float64
 	JitterMs *float64
 	RTTMs    *float64
+	DelayMs  *float64 // from mouth to ear; nil where it is not known
 }
 
 // Quality adds up the scores of the intervals of one stream, or of several
-// that make up one direction of a call. The zero value has none.
+// that make up one direction of a call. Scales are kept apart: what it says is
+// of the scale that most of the packets have. The zero value has none.
 type Quality struct {
+	scored
+	rest []*scored // of the other scales: a call has more than one only when its codec changes
+}
+
+// scored adds up the scores on one scale.
+type scored struct {
 	Samples uint32 // intervals with a score
 	Worst   Scored // of the intervals with a second of media; of all while there is none
 	Best    Score
 	Codec   Score // with the lowest Ceiling
 
-	weight, sumR, sumMOS float64
-	judged               bool // Worst and Best come from intervals long enough
+	weight, sumR, sumMOS  float64
+	sumRCQ, sumCQ, weighs float64 // of the intervals whose delay is known
+	length                time.Duration
+	judged                bool // Worst and Best come from intervals long enough
 }
 
 // Add takes in one interval. Its packets are its weight.
 func (q *Quality) Add(s Scored, r *Report) {
-	length := Interval
-	if r.PtimeMs > 0 {
-		length = time.Duration(float64(r.Delta.Expected) * r.PtimeMs * float64(time.Millisecond))
-	}
+	length := Length(&r.Delta, r.PtimeMs)
 	w := float64(r.Delta.Expected)
-	q.Merge(&Quality{
-		Samples: 1, Worst: s, Best: s.Score, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, judged: length >= judgeable,
-	})
+	one := scored{
+		Samples: 1, Worst: s, Best: s.Score, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w,
+		length: length, judged: length >= judgeable,
+	}
+	if s.DelayMs != nil {
+		rcq, cq, _ := s.Conversational(*s.DelayMs)
+		one.sumRCQ, one.sumCQ, one.weighs = rcq*w, cq*w, w
+	}
+	q.Merge(&Quality{scored: one})
+}
+
+// Length is how much media packets stand for: a whole interval where their
+// packet time is not known.
+func Length(c *Counts, ptimeMs float64) time.Duration {
+	if ptimeMs <= 0 {
+		return Interval
+	}
+	return time.Duration(float64(c.Expected) * ptimeMs * float64(time.Millisecond))
+}
+
+// Enough reports whether there was enough media to say anything: a second.
+func (q *Quality) Enough() bool {
+	length := q.length
+	for _, o := range q.rest {
+		length += o.length
+	}
+	return q.Samples > 0 && length >= judgeable
 }
 
 // Merge takes in what another stream of the same direction had.
 func (q *Quality) Merge(o *Quality) {
-	if o.Samples == 0 {
+	q.take(&o.scored)
+	for _, from := range o.rest {
+		q.take(from)
+	}
+	for i, other := range q.rest {
+		if other.weight > q.weight {
+			q.scored, *q.rest[i] = *other, q.scored
+		}
+	}
+}
+
+func (q *Quality) take(from *scored) {
+	if from.Samples == 0 {
 		return
 	}
+	if q.Samples == 0 || q.Codec.Scale == from.Codec.Scale {
+		q.merge(from)
+		return
+	}
+	for i, to := range q.rest {
+		if to.Codec.Scale == from.Codec.Scale {
+			own := *to // may be another stream's, too
+			own.merge(from)
+			q.rest[i] = &own
+			return
+		}
+	}
+	own := *from
+	q.rest = append(slices.Clip(q.rest), &own)
+}
+
+func (q *scored) merge(o *scored) {
 	first := q.Samples == 0 || o.judged && !q.judged
 	if first || o.judged == q.judged {
 		if first || o.Worst.R < q.Worst.R {
@@ -124,15 +215,37 @@ func (q *Quality) Merge(o *Quality) {
 	}
 	q.judged = q.judged || o.judged
 	q.Samples += o.Samples
+	q.length += o.length
 	q.weight += o.weight
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS
+	q.sumRCQ += o.sumRCQ
+	q.sumCQ += o.sumCQ
+	q.weighs += o.weighs
 }
 
 // R is the mean of the intervals' R, weighted by their packets; valid iff
 // Samples is not 0.
-func (q *Quality) R() float64 { return q.sumR / q.weight }
+func (q *scored) R() float64 { return q.sumR / q.weight }
 
 // MOS is the mean of the intervals' MOS, weighted by their packets; valid iff
 // Samples is not 0.
-func (q *Quality) MOS() float64 { return q.sumMOS / q.weight }
+func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
+
+// Conversational are the means of R-CQ and MOS-CQ over the intervals whose
+// delay is known; ok is false where none is.
+func (q *scored) Conversational() (r, mos float64, ok bool) {
+	if q.weighs == 0 {
+		return 0, 0, false
+	}
+	return q.sumRCQ / q.weighs, q.sumCQ / q.weighs, true
+}
+
+// WorseThan compares two directions: by MOS on one scale; scales do not
+// compare, so there by what is missing to the best that each codec allows.
+func (q *Quality) WorseThan(o *Quality) bool {
+	if q.Codec.Scale == o.Codec.Scale {
+		return q.MOS() < o.MOS()
+	}
+	return q.Codec.Ceiling-q.R() > o.Codec.Ceiling-o.R()
+}

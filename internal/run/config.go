@@ -83,6 +83,7 @@ type Dialog struct {
 // Media is the metering of RTP streams.
 type Media struct {
 	G711PLC      bool     `yaml:"g711_plc"`
+	JitterBuffer string   `yaml:"jitter_buffer"`
 	HeuristicRTP bool     `yaml:"heuristic_rtp"`
 	Idle         Duration `yaml:"idle"`
 	MaxStreams   int      `yaml:"max_streams"`

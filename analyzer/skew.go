@@ -1,0 +1,70 @@
+package analyzer
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// skew finds how much faster the sender's clock runs than that of the capture:
+// from the least transit time of each interval, which queues on the way do not
+// touch. The median of the slopes between any two of them (Theil and Sen) is
+// not moved by a few odd ones, such as a step to another route.
+type skew struct {
+	points []skewPoint
+	every  uint32 // intervals for each point: doubled when there is no room
+	seen   uint32
+	began  int64 // of the first interval, Unix s
+}
+
+type skewPoint struct{ s, ms float32 } // since began; ms are small numbers
+
+const (
+	maxSkewPoints   = 24
+	leastSkewPoints = 4 // 20 s: below, a millisecond of jitter is 50 ppm and more
+)
+
+func (k *skew) add(at time.Time, transitMs float64) {
+	if k.seen == 0 {
+		k.every, k.began = 1, at.Unix()
+	}
+	if k.seen++; (k.seen-1)%k.every != 0 {
+		return
+	}
+	if len(k.points) == maxSkewPoints {
+		for i := range maxSkewPoints / 2 {
+			k.points[i] = k.points[2*i]
+		}
+		k.points, k.every = k.points[:maxSkewPoints/2], 2*k.every
+	}
+	k.points = append(k.points, skewPoint{float32(at.Unix() - k.began), float32(transitMs)})
+}
+
+// ppm is the skew in parts per million, positive where the sender's clock is
+// fast: then its packets come earlier and earlier. ok is false while there are
+// too few intervals to tell.
+func (k *skew) ppm() (float64, bool) {
+	if len(k.points) < leastSkewPoints {
+		return 0, false
+	}
+	var slopes []float64
+	for i, p := range k.points {
+		for _, q := range k.points[i+1:] {
+			if d := q.s - p.s; d > 0 {
+				slopes = append(slopes, float64((q.ms-p.ms)/d*1000))
+			}
+		}
+	}
+	if len(slopes) == 0 {
+		return 0, false
+	}
+	slices.Sort(slopes)
+	median := slopes[len(slopes)/2]
+	if len(slopes)%2 == 0 {
+		median = (median + slopes[len(slopes)/2-1]) / 2
+	}
+	if median == 0 || math.IsNaN(median) {
+		return 0, !math.IsNaN(median)
+	}
+	return -median, true
+}
