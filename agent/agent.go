@@ -28,6 +28,8 @@ type Options struct {
 	MaxAddrs    int // media addresses remembered from SDP
 	// StreamIdle ends a stream after this much time without a packet.
 	StreamIdle time.Duration
+	// NoBuffers runs no jitter-buffer models: late packets count as heard.
+	NoBuffers bool
 	// Guess meters RTP that no SDP announced, once it looks like a stream.
 	Guess bool
 }

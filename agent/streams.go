@@ -91,6 +91,9 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 	}
 	t.pairs[pair] = a.header.SSRC
 	s := &stream{src: p.Src, dst: p.Dst, node: p.Node, agentID: p.AgentID, domain: p.Domain, guess: !known, hash: hash, version: a.announce.version - 1, checked: a.announce.version - 1}
+	if a.opt.NoBuffers {
+		s.meter.WithoutBuffers()
+	}
 	s.meter.Reset(a.header.SSRC, takeover && before != a.header.SSRC)
 	if s.guess {
 		t.guesses++

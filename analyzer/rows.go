@@ -202,7 +202,7 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	}
 	if q := sideQuality(streams); q.Enough() {
 		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-		if _, cq, ok := q.Conversational(); ok {
+		if cq, ok := q.MOSCQ(); ok {
 			out.MosCQ = rounded(cq)
 		}
 	}
@@ -239,7 +239,7 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	r.RCeiling = rounded(q.Codec.Ceiling)
 	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
 	r.MosSamples = new(q.Samples)
-	if _, cq, ok := q.Conversational(); ok {
+	if cq, ok := q.MOSCQ(); ok {
 		r.MosCQ = rounded(cq)
 	}
 	s := &r.A

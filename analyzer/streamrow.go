@@ -140,9 +140,11 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
 	}
-	if rcq, cq, ok := q.Conversational(); ok {
-		r.RCQ, r.MosCQ = rounded(rcq), rounded(cq)
-	}
+	defer func() {
+		if cost, drop, ok := q.DelayCost(); ok {
+			r.RCQ, r.MosCQ = rounded(*r.RLQ-cost), rounded(max(1, *r.MosLQ-drop))
+		}
+	}()
 	if len(s.codecs) > 1 {
 		return
 	}

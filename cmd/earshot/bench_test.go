@@ -26,7 +26,12 @@ func BenchmarkRead(b *testing.B) {
 		name string
 		read func(testing.TB, string) int
 	}{
-		{"earshot", func(t testing.TB, path string) int { return int(readFile(t, path).frames) }},
+		{"earshot", func(t testing.TB, path string) int { return int(readFile(t, path, run.Default()).frames) }},
+		{"no-buffers", func(t testing.TB, path string) int {
+			c := run.Default()
+			c.Media.JitterBuffer = "none"
+			return int(readFile(t, path, c).frames)
+		}},
 		{"loop", readLoop},
 		{"file", readFrames},
 	} {
@@ -41,7 +46,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkReadSIP(b *testing.B) {
 	path := synthFile(b, synth.Options{Calls: 20_000, Seconds: 0.02, Concurrent: 2000, Seed: 1, NoRTCP: true})
 	b.Run("earshot", func(b *testing.B) {
-		perProcessorSecond(b, "messages/cpu-s", func() int { return int(readFile(b, path).agent.Counters.SIP) })
+		perProcessorSecond(b, "messages/cpu-s", func() int { return int(readFile(b, path, run.Default()).agent.Counters.SIP) })
 	})
 }
 
@@ -80,14 +85,14 @@ func synthFile(t testing.TB, o synth.Options) string {
 }
 
 // readFile is `earshot read --format jsonl` with nobody listening.
-func readFile(t testing.TB, path string) *reading {
+func readFile(t testing.TB, path string, c run.Config) *reading {
 	files, source, err := openFiles([]string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer files[0].Close()
 	out := newJSONL(io.Discard)
-	r := &reading{source: source, config: run.Default(), node: "local", emit: out.row}
+	r := &reading{source: source, config: c, node: "local", emit: out.row}
 	if err := r.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

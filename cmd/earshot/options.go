@@ -17,6 +17,7 @@ func agentOptions(c *run.Config, node string) agent.Options {
 	o.Node, o.AgentID, o.Domain = node, c.Agent.ID, c.Agent.Domain
 	o.UnwrapHEP = c.HEP.Ports
 	o.MaxStreams, o.StreamIdle, o.Guess = c.Media.MaxStreams, time.Duration(c.Media.Idle), c.Media.HeuristicRTP
+	o.NoBuffers = c.Media.JitterBuffer == "none"
 	return o
 }
 
@@ -29,7 +30,7 @@ func analyzerOptions(c *run.Config) analyzer.Options {
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
 	}
 	o.NoPLC = !c.Media.G711PLC
-	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // checked with the configuration
+	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // "none" discards nothing in any model
 	o.MaxStreams = 2 * c.Media.MaxStreams
 	o.Scrub = analyzer.Scrub{Digest: c.Privacy.Scrub.Digest, SDES: c.Privacy.Scrub.SDES, DTMF: c.Privacy.Scrub.DTMF, Bodies: c.Privacy.Scrub.MessageBodies}
 	return o

@@ -27,7 +27,7 @@ func BufferOf(name string) (Buffer, bool) {
 
 // How the models work, all in ms.
 const (
-	leastDelay   = 40.  // of the adaptive buffer, and its delay at the start
+	leastDelay   = 60.  // of the adaptive buffer, and its delay at the start
 	mostDelay    = 500. // of the adaptive buffer
 	adaptiveRoom = 10.  // what it adds to the delay variation that it has seen
 	adaptiveFall = 0.75 // what is left of its delay after a calm interval

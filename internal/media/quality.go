@@ -128,10 +128,10 @@ type scored struct {
 	Best    Score
 	Codec   Score // with the lowest Ceiling
 
-	weight, sumR, sumMOS  float64
-	sumRCQ, sumCQ, weighs float64 // of the intervals whose delay is known
-	length                time.Duration
-	judged                bool // Worst and Best come from intervals long enough
+	weight, sumR, sumMOS     float64
+	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
+	length                   time.Duration
+	judged                   bool // Worst and Best come from intervals long enough
 }
 
 // Add takes in one interval. Its packets are its weight.
@@ -144,7 +144,7 @@ func (q *Quality) Add(s Scored, r *Report) {
 	}
 	if s.DelayMs != nil {
 		rcq, cq, _ := s.Conversational(*s.DelayMs)
-		one.sumRCQ, one.sumCQ, one.weighs = rcq*w, cq*w, w
+		one.sumCost, one.sumDrop, one.weighs = (s.R-rcq)*w, (s.MOS-cq)*w, w
 	}
 	q.Merge(&Quality{scored: one})
 }
@@ -219,8 +219,8 @@ func (q *scored) merge(o *scored) {
 	q.weight += o.weight
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS
-	q.sumRCQ += o.sumRCQ
-	q.sumCQ += o.sumCQ
+	q.sumCost += o.sumCost
+	q.sumDrop += o.sumDrop
 	q.weighs += o.weighs
 }
 
@@ -232,13 +232,20 @@ func (q *scored) R() float64 { return q.sumR / q.weight }
 // Samples is not 0.
 func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
 
-// Conversational are the means of R-CQ and MOS-CQ over the intervals whose
-// delay is known; ok is false where none is.
-func (q *scored) Conversational() (r, mos float64, ok bool) {
+// DelayCost is what delay cost on average, in points of R and of MOS, over the
+// intervals whose delay is known; ok is false where none is. Conversational
+// quality is listening quality less this.
+func (q *scored) DelayCost() (r, mos float64, ok bool) {
 	if q.weighs == 0 {
 		return 0, 0, false
 	}
-	return q.sumRCQ / q.weighs, q.sumCQ / q.weighs, true
+	return q.sumCost / q.weighs, q.sumDrop / q.weighs, true
+}
+
+// MOSCQ is MOS less what delay cost; ok is false where no delay is known.
+func (q *scored) MOSCQ() (mos float64, ok bool) {
+	_, drop, ok := q.DelayCost()
+	return max(1, q.MOS()-drop), ok
 }
 
 // WorseThan compares two directions: by MOS on one scale; scales do not

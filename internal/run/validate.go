@@ -52,7 +52,7 @@ func (c *Config) Validate() error {
 	// row written sooner would lack the end of its media.
 	v.duration("dialog.grace", c.Dialog.Grace, 12*time.Second, time.Hour)
 	v.number("dialog.max_calls", c.Dialog.MaxCalls, 1, 100_000_000)
-	v.check(slices.Contains([]string{"f50", "f200", "adaptive"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200 or adaptive")
+	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
 	for i, s := range c.Dialog.Emergency {
 		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("dialog.emergency[%d]", i), s,
 			"a number such as 112 or a URN such as urn:service:sos")
