@@ -45,9 +45,6 @@ func (c *coverage) has(domain string, host netip.Addr) bool {
 	return ok
 }
 
-// soon is how long after the answer media has had no time to come.
-const soon = time.Second
-
 // mediaSeen says which directions were seen. Nothing seen is "none" only
 // where an agent is known to cover the addresses that media would have gone
 // to, and not where another leg has it.

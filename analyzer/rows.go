@@ -69,16 +69,27 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 		s.flag(flags, r)
 	}
+	a.mediaSeen(r, c, m, leg, seen, flags)
+	if leg != nil {
+		leg.EndHold(endOf(r, c, streams))
+	}
+	silent := a.silences(r, leg, c, m, streams, flags)
 	for i, sum := range [...]*record.Side{&r.A, &r.B} {
 		side := dialog.Side(i)
 		chosen := measured(streams, side)
-		if leg != nil && seen[side] {
-			if end := r.EndTime; end != nil {
-				leg.EndHold(*end)
-			} else {
-				leg.EndHold(c.LastSeen())
-			}
+		if leg != nil && (seen[side] || silent[side].known) {
 			sum.HoldMs = new(leg.HoldMs(side))
+		}
+		if silent[side].known {
+			sum.SilentMs = rounded(total(silent[side].stretches).Seconds() * 1000)
+		}
+		q := sideQuality(chosen)
+		q.Merge(&silent[side].quality)
+		if q.Samples > 0 {
+			sum.RLQ, sum.MosLQ, sum.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
+			if worse == nil || q.MOS() < worse.MOS() {
+				worse, worseSide = &q, side
+			}
 		}
 		if len(chosen) == 0 {
 			a.remoteOnly(sum, c, m, leg, side)
@@ -86,19 +97,12 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 		a.fillSide(sum, chosen, flags)
 	}
-	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
-		q := sideQuality(measured(streams, side))
-		if q.Enough() && (worse == nil || q.WorseThan(worse)) {
-			worse, worseSide = &q, side
-		}
-	}
 	for _, s := range streams {
 		if s.counts.Packets > 0 && s.key.node != "" && !slices.Contains(r.Nodes, s.key.node) {
 			r.Nodes = append(r.Nodes, s.key.node)
 		}
 	}
 	slices.Sort(r.Nodes)
-	a.mediaSeen(r, c, m, leg, seen, flags)
 	if !firstRTP.IsZero() {
 		r.FirstRTPTime = new(micro(firstRTP))
 		if chosen := append(measured(streams, worseSide), streams...); len(chosen) > 0 {
@@ -157,7 +161,7 @@ func sideQuality(streams []*stream) media.Quality {
 	return q
 }
 
-// fillSide adds up the streams of one direction.
+// fillSide adds up the packets of the streams of one direction.
 func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[string]bool) {
 	var sum media.Counts
 	var j jitterSum
@@ -199,12 +203,6 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 		out.Codec = new(most.codecs[len(most.codecs)-1])
 	} else if most.payload.name != "" {
 		out.Codec = new(most.payload.name)
-	}
-	if q := sideQuality(streams); q.Enough() {
-		out.RLQ, out.MosLQ, out.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-		if cq, ok := q.MOSCQ(); ok {
-			out.MosCQ = rounded(cq)
-		}
 	}
 	fillRemote(out, a.heardOf(streams))
 }

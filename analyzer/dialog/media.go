@@ -301,10 +301,14 @@ func (c *Call) mediaFlags(l *Leg) {
 	}
 }
 
+// Span is the time from one moment to a later one.
+type Span struct{ From, To time.Time }
+
 // hold adds up the time in which a side was not expected to send.
 type hold struct {
 	since [2]time.Time // zero while the side may send
 	total [2]time.Duration
+	idle  [2][]Span // see Leg.Idle
 	// spoke tells that a side could send before: one that never was to, as in
 	// a call that is recvonly from its first offer, is not on hold.
 	spoke [2]bool
@@ -317,9 +321,34 @@ func (h *hold) set(at time.Time, held ...bool) {
 			h.since[s] = at
 		case !is && !h.since[s].IsZero():
 			h.total[s] += max(0, at.Sub(h.since[s]))
+			h.keep(Side(s), Span{h.since[s], at})
 			h.since[s] = time.Time{}
 		}
 	}
+}
+
+// maxHolds is how many holds of a side are told apart. What lies between
+// later ones counts as held, so that nobody is called silent by mistake.
+const maxHolds = 64
+
+// keep notes a hold of a side that is over. Who puts the other end on hold
+// may play music, and often plays nothing.
+func (h *hold) keep(held Side, s Span) {
+	if !s.To.After(s.From) {
+		return
+	}
+	h.note(held, s)
+	if h.spoke[held] {
+		h.note(held.Other(), s)
+	}
+}
+
+func (h *hold) note(side Side, s Span) {
+	if n := len(h.idle[side]); n >= maxHolds {
+		h.idle[side][n-1].To = later(h.idle[side][n-1].To, s.To)
+		return
+	}
+	h.idle[side] = append(h.idle[side], s)
 }
 
 func (h *hold) end(at time.Time) { h.set(at, false, false) }

@@ -224,6 +224,11 @@ func (l *Leg) HoldMs(s Side) float64 {
 	return round(l.hold.total[s].Seconds() * 1000)
 }
 
+// Idle are the spans in which a side had nothing to send: it was not to, or it
+// had put the other side on hold. They may overlap. A hold that lasts is not
+// among them; see EndHold.
+func (l *Leg) Idle(s Side) []Span { return l.hold.idle[s] }
+
 // EndHold closes a hold that lasts as the row is written.
 func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
 

@@ -1,0 +1,329 @@
+package analyzer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// silence is the time of an answered call in which one side was to send and
+// sent nothing: loss of which no sequence number tells.
+type silence struct {
+	known     bool          // false where nobody can tell; then the rest is zero
+	due       time.Duration // in which the side was to send
+	sent      time.Duration // of that, in which it did
+	stretches []span        // without media, in order
+	quality   media.Quality // of the stretches
+}
+
+const (
+	// soon is how long media may be away without being silent: it has had no
+	// time to come after the answer, or the call is being torn down.
+	soon = time.Second
+	// brief is the longest duration of a call that is not called one-way.
+	brief = 2 * time.Second
+	// maxSilentRows is how many silent intervals of a side have a row: an hour.
+	maxSilentRows = 720
+	// usualPtimeMs is taken where neither packets nor SDP tell (RFC 3551, section 4.2).
+	usualPtimeMs = 20
+)
+
+func (s *span) length() time.Duration { return max(0, s.to.Sub(s.from)) }
+
+func total(spans []span) time.Duration {
+	var sum time.Duration
+	for i := range spans {
+		sum += spans[i].length()
+	}
+	return sum
+}
+
+// without are the parts of spans, which are in order, that no hole covers.
+func without(spans, holes []span) []span {
+	holes = slices.SortedFunc(slices.Values(holes), func(x, y span) int { return x.from.Compare(y.from) })
+	var out []span
+	for _, s := range spans {
+		for _, h := range holes {
+			if !h.from.Before(s.to) {
+				break
+			}
+			if h.from.After(s.from) {
+				out = append(out, span{s.from, h.from})
+			}
+			if h.to.After(s.from) {
+				s.from = h.to
+			}
+		}
+		if s.from.Before(s.to) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// spans are when the stream had packets. What is missing inside is the
+// meter's to count.
+func (s *stream) spans() []span { return []span{{s.first, s.last}} }
+
+// voices are the streams of a side that are not video, at whatever hop.
+func voices(streams []*stream, side dialog.Side) []*stream {
+	var out []*stream
+	for _, s := range streams {
+		if s.tie.from == side && s.counts.Packets > 0 && s.mediaType() != "video" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func spansOf(streams []*stream) []span {
+	var out []span
+	for _, s := range streams {
+		out = append(out, s.spans()...)
+	}
+	return out
+}
+
+// endOf is when a leg ended, or what was last seen of one that goes on.
+func endOf(r *record.Call, c *dialog.Call, streams []*stream) time.Time {
+	if r.EndTime != nil {
+		return *r.EndTime
+	}
+	end := c.LastSeen()
+	for _, s := range streams {
+		if s.last.After(end) {
+			end = s.last
+		}
+	}
+	return end
+}
+
+// silences finds what each side of a leg left out, and scores it; the leg has
+// no hold that lasts any more. It writes the intervals.
+func (a *Analyzer) silences(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *callMedia, streams []*stream, flags map[string]bool) [2]silence {
+	var out [2]silence
+	if leg == nil || r.AnswerTime == nil || flags["t38"] || m.elsewhere || len(m.streams) >= maxCallStreams {
+		return out
+	}
+	call := span{*r.AnswerTime, endOf(r, c, streams)}
+	for side := range out {
+		out[side] = a.silenceOf(r, leg, c, m, streams, dialog.Side(side), call)
+	}
+	for side := range out {
+		s, o := &out[side], &out[1-side]
+		if s.dead() && !o.dead() && len(voices(streams, dialog.Side(1-side))) > 0 && call.length() > brief {
+			flags["one_way_audio"] = true
+		}
+	}
+	return out
+}
+
+// dead reports whether a side sent next to nothing of what was to hear.
+func (s *silence) dead() bool { return s.known && s.due >= brief && s.sent*20 < s.due }
+
+func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *callMedia, streams []*stream, side dialog.Side, call span) silence {
+	var idle []span
+	for _, h := range leg.Idle(side) {
+		idle = append(idle, span{h.From, h.To})
+	}
+	due := without([]span{call}, idle)
+	own, others := voices(streams, side), voices(streams, side.Other())
+	sender, receiver := audioOf(c, leg, side), audioOf(c, leg, side.Other())
+	if len(due) == 0 || len(sender) == 0 || len(receiver) == 0 {
+		return silence{} // it never was to send, or its SDP was not seen
+	}
+	if len(own) == 0 {
+		switch {
+		case len(voices(m.streams, side)) > len(voices(streams, side)) && slices.ContainsFunc(m.streams, func(s *stream) bool { return s.tie.from == side && s.tie.leg == nil }):
+			return silence{} // the addresses do not tell to which fork it sends
+		case len(others) > 0 && !a.covers(c, sender) && !a.covers(c, receiver), len(others) == 0 && r.MediaSeen != "none":
+			return silence{}
+		}
+	}
+	missing := without(due, spansOf(own))
+	s := silence{known: true, due: total(due), sent: total(due) - total(missing)}
+	for _, gap := range missing {
+		if gap.length() <= soon {
+			continue
+		}
+		if a.moved(c, own, others, receiver, gap.from) {
+			return silence{}
+		}
+		s.stretches = append(s.stretches, gap)
+	}
+	a.scoreSilence(&s, r, c, side, own, others, sender, receiver)
+	return s
+}
+
+// audioOf are the addresses that a side of the leg announced for audio.
+func audioOf(c *dialog.Call, leg *dialog.Leg, owner dialog.Side) []*dialog.Endpoint {
+	var out []*dialog.Endpoint
+	for _, ep := range c.Endpoints {
+		if ep.Owner == owner && ep.Media == "audio" && (ep.Leg == nil || ep.Leg == leg) {
+			out = append(out, ep)
+		}
+	}
+	return out
+}
+
+func (a *Analyzer) covers(c *dialog.Call, at []*dialog.Endpoint) bool {
+	return slices.ContainsFunc(at, func(ep *dialog.Endpoint) bool { return !ep.NAT && a.covered.has(c.Domain(), ep.Addr.Addr()) })
+}
+
+// moved reports whether the media of a side may go on where no agent sees it:
+// its receiver announced another address since, as where a PBX leaves the
+// media path, and that host is not covered, or both sides left together.
+func (a *Analyzer) moved(c *dialog.Call, own, others []*stream, receiver []*dialog.Endpoint, when time.Time) bool {
+	if len(own) == 0 {
+		return false
+	}
+	begun := own[0].first
+	for _, s := range own {
+		if s.first.Before(begun) {
+			begun = s.first
+		}
+	}
+	var fresh []*dialog.Endpoint
+	for _, ep := range receiver {
+		if ep.Since.After(begun.Add(soon)) && !ep.Since.After(when.Add(soon)) {
+			if slices.ContainsFunc(own, func(s *stream) bool { return s.key.dst == ep.Addr }) {
+				return false
+			}
+			fresh = append(fresh, ep)
+		}
+	}
+	if len(fresh) == 0 {
+		return false
+	}
+	stays := slices.ContainsFunc(others, func(s *stream) bool { return s.last.After(when.Add(soon)) })
+	return !stays || !a.covers(c, fresh)
+}
+
+// due is a stream that should have been: the one that stopped, or what SDP
+// agreed on where there was none.
+type due struct {
+	key   streamKey
+	codec payload
+	ptime float64 // ms
+}
+
+func (a *Analyzer) dueAt(when time.Time, own, others []*stream, sender, receiver []*dialog.Endpoint) due {
+	var is due
+	if len(own) > 0 {
+		s := own[0]
+		for _, o := range own[1:] { // the latest that had begun
+			if !o.first.After(when) && (s.first.After(when) || o.last.After(s.last)) {
+				s = o
+			}
+		}
+		is.key = s.key
+		if pt, ok := s.mainPayload(); ok {
+			is.codec = s.payloadOf(pt)
+		}
+		is.ptime = s.ptimeMs
+		if is.ptime == 0 && is.codec.clock > 0 {
+			is.ptime = 1000 * float64(s.tsStep) / float64(is.codec.clock)
+		}
+	} else {
+		is.key = streamKey{point: &point{}, src: sender[0].Addr, dst: receiver[0].Addr}
+		if len(others) > 0 {
+			is.key.point = others[0].key.point
+		}
+	}
+	if !isVoice(is.codec.name) {
+		is.codec = agreed(sender, receiver)
+	}
+	if is.ptime == 0 {
+		is.ptime = receiver[0].PtimeMs
+	}
+	if is.ptime < 1 || is.ptime > 1000 {
+		is.ptime = usualPtimeMs
+	}
+	return is
+}
+
+// agreed is the first voice codec that both sides announced, in the order of
+// the callee, whose SDP is most often the answer.
+func agreed(sender, receiver []*dialog.Endpoint) payload {
+	answer, offer := sender[0], receiver[0]
+	if answer.Owner == dialog.A {
+		answer, offer = offer, answer
+	}
+	for _, p := range answer.Payloads {
+		if isVoice(p.Name) && slices.ContainsFunc(offer.Payloads, func(o dialog.Payload) bool { return o.Name == p.Name && o.Clock == p.Clock }) {
+			return payload{p.Name, p.Clock, p.Fmtp, "audio"}
+		}
+	}
+	return payload{}
+}
+
+// silentPart is how much of an interval was silent.
+type silentPart struct {
+	start  time.Time
+	silent time.Duration
+}
+
+// silentParts splits stretches by intervals, as far as rows are written; rest
+// is what lies behind.
+func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
+	for _, s := range stretches {
+		for s.from.Before(s.to) {
+			start := s.from.Truncate(media.Interval)
+			next := start.Add(media.Interval)
+			if n := len(parts); n == 0 || !parts[n-1].start.Equal(start) {
+				if n >= maxSilentRows {
+					rest += s.length()
+					break
+				}
+				parts = append(parts, silentPart{start: start})
+			}
+			piece := span{s.from, next}
+			if s.to.Before(next) {
+				piece.to = s.to
+			}
+			parts[len(parts)-1].silent += piece.length()
+			s.from = next
+		}
+	}
+	return parts, rest
+}
+
+// scoreSilence writes the intervals that were silent for the most part, and
+// scores them with the packets that were due as their weight. Of a side that
+// sent nothing every interval counts.
+func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
+	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
+		is := a.dueAt(start.Add(media.Interval), own, others, sender, receiver)
+		score, ok := media.Floor(media.Speech{Encoding: is.codec.name, Fmtp: is.codec.fmtp, NoPLC: a.opt.NoPLC})
+		n := uint64(silent.Seconds() * 1000 / is.ptime)
+		if !ok || n == 0 {
+			return row, false
+		}
+		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100},
+			&media.Report{Start: start, Delta: media.Counts{Expected: n, Lost: n}, PtimeMs: is.ptime})
+		return record.Interval{
+			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), SSRC: is.key.ssrc, CallID: new(c.CallID()), Direction: new(side.String()),
+			SrcIP: is.key.src.Addr(), SrcPort: is.key.src.Port(), DstIP: is.key.dst.Addr(), DstPort: is.key.dst.Port(), Node: is.key.node,
+			Expected: n, Lost: n, Codec: new(is.codec.name), RLQ: rounded(score.R), MosLQ: rounded(score.MOS),
+			RCostCodec: rounded(score.CodecCost), RCostLoss: rounded(score.LossCost),
+		}, true
+	}
+	parts, rest := silentParts(s.stretches)
+	for _, p := range parts {
+		if len(own) > 0 && 2*p.silent <= media.Interval {
+			continue
+		}
+		if row, ok := add(p.start, p.silent); ok {
+			a.Counters.Intervals++
+			a.emit(&row)
+		}
+	}
+	if rest > 0 {
+		if _, ok := add(parts[len(parts)-1].start.Add(media.Interval), rest); ok {
+			s.quality.Samples += uint32(min(rest/media.Interval, 1<<30))
+		}
+	}
+}
