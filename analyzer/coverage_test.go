@@ -58,7 +58,7 @@ func TestMediaSeen(t *testing.T) {
 			if r.MediaSeen != c.want || slices.Contains(r.Flags, "no_media") != c.silent {
 				t.Errorf("media_seen is %s, flags %v", r.MediaSeen, r.Flags)
 			}
-			if r.A.Packets != nil || r.B.MosLQ != nil || r.FirstRTPTime != nil || r.MeasuredAt != nil {
+			if r.A.Packets != nil || (r.B.MosLQ != nil) != c.silent || r.FirstRTPTime != nil || r.MeasuredAt != nil {
 				t.Error("media fields are not NULL")
 			}
 		})

@@ -218,6 +218,17 @@ func (f *feed) stream(t *testing.T, ssrc uint32) *record.Stream {
 	return found
 }
 
+// heard are the intervals of a stream that had packets.
+func (f *feed) heard(ssrc uint32) []*record.Interval {
+	var out []*record.Interval
+	for _, r := range f.intervals {
+		if r.SSRC == ssrc && r.Packets > 0 {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 func (f *feed) call(t *testing.T, id string) *record.Call {
 	t.Helper()
 	for _, c := range f.calls {

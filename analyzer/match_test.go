@@ -100,8 +100,8 @@ func TestReportBeforeSDP(t *testing.T) {
 	f.connect(4, d)
 	f.report(10.1, k, k.next(250, 0))
 	f.end()
-	if len(f.intervals) != 2 || f.intervals[0].CallID == nil || *f.intervals[0].CallID != "one" {
-		t.Errorf("%d intervals, the first of %v", len(f.intervals), f.intervals[0].CallID)
+	if own := f.heard(7); len(own) != 2 || own[0].CallID == nil || *own[0].CallID != "one" {
+		t.Errorf("%d intervals, the first of %v", len(own), own[0].CallID)
 	}
 	if s := f.stream(t, 7); s.Match != "sdp" || s.Packets != 450 {
 		t.Errorf("match is %s, %d packets", s.Match, s.Packets)

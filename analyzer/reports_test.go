@@ -65,8 +65,8 @@ func TestRepeatedReports(t *testing.T) {
 	if s := f.stream(t, 7); s.Packets != 800 || s.Lost != 4 {
 		t.Errorf("%d packets, %d lost", s.Packets, s.Lost)
 	}
-	if f.Counters.ReportsRepeated != 5 || f.Counters.ReportsLost != 0 || len(f.intervals) != 4 {
-		t.Errorf("%d repeated, %d lost, %d intervals", f.Counters.ReportsRepeated, f.Counters.ReportsLost, len(f.intervals))
+	if f.Counters.ReportsRepeated != 5 || f.Counters.ReportsLost != 0 || len(f.heard(7)) != 4 {
+		t.Errorf("%d repeated, %d lost, %d intervals", f.Counters.ReportsRepeated, f.Counters.ReportsLost, len(f.heard(7)))
 	}
 }
 

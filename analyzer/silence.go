@@ -47,15 +47,16 @@ func without(spans, holes []span) []span {
 	var out []span
 	for _, s := range spans {
 		for _, h := range holes {
+			if !h.from.Before(h.to) {
+				continue
+			}
 			if !h.from.Before(s.to) {
 				break
 			}
 			if h.from.After(s.from) {
 				out = append(out, span{s.from, h.from})
 			}
-			if h.to.After(s.from) {
-				s.from = h.to
-			}
+			s.from = later(s.from, h.to)
 		}
 		if s.from.Before(s.to) {
 			out = append(out, s)
@@ -94,11 +95,16 @@ func endOf(r *record.Call, c *dialog.Call, streams []*stream) time.Time {
 	}
 	end := c.LastSeen()
 	for _, s := range streams {
-		if s.last.After(end) {
-			end = s.last
-		}
+		end = later(end, s.last)
 	}
 	return end
+}
+
+func later(x, y time.Time) time.Time {
+	if y.After(x) {
+		return y
+	}
+	return x
 }
 
 // silences finds what each side of a leg left out, and scores it; the leg has
@@ -149,7 +155,7 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 		if gap.length() <= soon {
 			continue
 		}
-		if a.moved(c, own, others, receiver, gap.from) {
+		if a.moved(c, own, others, sender, receiver, gap.from) {
 			return silence{}
 		}
 		s.stretches = append(s.stretches, gap)
@@ -174,9 +180,10 @@ func (a *Analyzer) covers(c *dialog.Call, at []*dialog.Endpoint) bool {
 }
 
 // moved reports whether the media of a side may go on where no agent sees it:
-// its receiver announced another address since, as where a PBX leaves the
-// media path, and that host is not covered, or both sides left together.
-func (a *Analyzer) moved(c *dialog.Call, own, others []*stream, receiver []*dialog.Endpoint, when time.Time) bool {
+// one of its ends announced another address since it began, as where a PBX
+// leaves the media path, and that host is not covered, or both sides left
+// together.
+func (a *Analyzer) moved(c *dialog.Call, own, others []*stream, sender, receiver []*dialog.Endpoint, when time.Time) bool {
 	if len(own) == 0 {
 		return false
 	}
@@ -186,32 +193,33 @@ func (a *Analyzer) moved(c *dialog.Call, own, others []*stream, receiver []*dial
 			begun = s.first
 		}
 	}
-	var fresh []*dialog.Endpoint
-	for _, ep := range receiver {
-		if ep.Since.After(begun.Add(soon)) && !ep.Since.After(when.Add(soon)) {
-			if slices.ContainsFunc(own, func(s *stream) bool { return s.key.dst == ep.Addr }) {
-				return false
+	stays := slices.ContainsFunc(others, func(s *stream) bool { return s.last.After(when.Add(soon)) })
+	for _, end := range [...][]*dialog.Endpoint{sender, receiver} {
+		var fresh []*dialog.Endpoint
+		used := false
+		for _, ep := range end {
+			if ep.Since.After(begun.Add(soon)) && !ep.Since.After(when.Add(soon)) {
+				fresh = append(fresh, ep)
+				used = used || slices.ContainsFunc(own, func(s *stream) bool { return s.key.src == ep.Addr || s.key.dst == ep.Addr })
 			}
-			fresh = append(fresh, ep)
+		}
+		if len(fresh) > 0 && !used && !(stays && a.covers(c, fresh)) {
+			return true
 		}
 	}
-	if len(fresh) == 0 {
-		return false
-	}
-	stays := slices.ContainsFunc(others, func(s *stream) bool { return s.last.After(when.Add(soon)) })
-	return !stays || !a.covers(c, fresh)
+	return false
 }
 
-// due is a stream that should have been: the one that stopped, or what SDP
+// absent is a stream that should have been: the one that stopped, or what SDP
 // agreed on where there was none.
-type due struct {
+type absent struct {
 	key   streamKey
 	codec payload
 	ptime float64 // ms
 }
 
-func (a *Analyzer) dueAt(when time.Time, own, others []*stream, sender, receiver []*dialog.Endpoint) due {
-	var is due
+func (a *Analyzer) absentAt(when time.Time, own, others []*stream, sender, receiver []*dialog.Endpoint) absent {
+	var is absent
 	if len(own) > 0 {
 		s := own[0]
 		for _, o := range own[1:] { // the latest that had begun
@@ -296,7 +304,7 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 // sent nothing every interval counts.
 func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
-		is := a.dueAt(start.Add(media.Interval), own, others, sender, receiver)
+		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
 		score, ok := media.Floor(media.Speech{Encoding: is.codec.name, Fmtp: is.codec.fmtp, NoPLC: a.opt.NoPLC})
 		n := uint64(silent.Seconds() * 1000 / is.ptime)
 		if !ok || n == 0 {
@@ -323,7 +331,7 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 	}
 	if rest > 0 {
 		if _, ok := add(parts[len(parts)-1].start.Add(media.Interval), rest); ok {
-			s.quality.Samples += uint32(min(rest/media.Interval, 1<<30))
+			s.quality.Samples += uint32(min(max(rest/media.Interval-1, 0), 1<<30))
 		}
 	}
 }
