@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,4 +79,33 @@ func TestOfferIsNoAgreement(t *testing.T) {
 	f("video", "novideo", "")
 	f("image", "image", "t38")
 	f("sendrecv", "sendrecv", "")
+}
+
+// TestIdle: who holds has nothing to send either; who was never to send holds
+// nobody. Spans are bounded, and then err on the side of idle.
+func TestIdle(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	var h hold
+	h.set(at(0), true, false)
+	h.set(at(2), false, false)
+	h.spoke = [2]bool{true, true}
+	h.set(at(5), false, true)
+	h.end(at(9))
+	h.set(at(12), true, false)
+	h.end(at(11)) // ended before it began
+	l := Leg{hold: h}
+	if got, want := l.Idle(A), []Span{{at(0), at(2)}, {at(5), at(9)}}; !slices.Equal(got, want) {
+		t.Errorf("a was idle %v", got)
+	}
+	if got, want := l.Idle(B), []Span{{at(5), at(9)}}; !slices.Equal(got, want) {
+		t.Errorf("b was idle %v", got)
+	}
+	for i := range 1000 {
+		h.set(at(20+2*i), true, true)
+		h.end(at(21 + 2*i))
+	}
+	spans := h.idle[A]
+	if len(spans) != maxHolds || !spans[maxHolds-1].To.Equal(at(20+2*999+1)) || h.total[A] != 1002*time.Second {
+		t.Errorf("%d spans, total %v", len(spans), h.total[A])
+	}
 }
