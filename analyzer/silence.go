@@ -301,7 +301,8 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 
 // scoreSilence writes the intervals that were silent for the most part, and
 // scores them with the packets that were due as their weight. Of a side that
-// sent nothing every interval counts.
+// sent nothing every interval counts. Their SSRC is 0: they are of no stream,
+// and those of a stream still add up to its row.
 func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
 		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
@@ -313,7 +314,7 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100},
 			&media.Report{Start: start, Delta: media.Counts{Expected: n, Lost: n}, PtimeMs: is.ptime})
 		return record.Interval{
-			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), SSRC: is.key.ssrc, CallID: new(c.CallID()), Direction: new(side.String()),
+			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), CallID: new(c.CallID()), Direction: new(side.String()),
 			SrcIP: is.key.src.Addr(), SrcPort: is.key.src.Port(), DstIP: is.key.dst.Addr(), DstPort: is.key.dst.Port(), Node: is.key.node,
 			Expected: n, Lost: n, Codec: new(is.codec.name), RLQ: rounded(score.R), MosLQ: rounded(score.MOS),
 			RCostCodec: rounded(score.CodecCost), RCostLoss: rounded(score.LossCost),

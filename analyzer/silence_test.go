@@ -80,6 +80,12 @@ func TestSilence(t *testing.T) {
 		{"one sends a packet and no more", func(f *feed) {
 			call(f, 20.5, func() { f.aSpeaks(0.6, 20.4); f.bSpeaks(0.5, 0.5) })
 		}, 0, 20_000, true, 4, 1},
+		{"one sends for half a second and no more", func(f *feed) {
+			call(f, 20.5, func() { f.aSpeaks(0.5, 20.4); f.bSpeaks(0.5, 1) })
+		}, 0, 19_500, true, 4, 1},
+		{"neither sends for longer than that", func(f *feed) {
+			call(f, 20.5, func() { f.aSpeaks(0.5, 1); f.bSpeaks(0.5, 1) })
+		}, 19_500, 19_500, false, 8, 1},
 		{"one begins late", func(f *feed) {
 			call(f, 20.5, func() { f.aSpeaks(8.5, 20.4); f.bSpeaks(0.5, 20.4) })
 		}, 8000, 0, false, 2, 1},
@@ -197,7 +203,7 @@ func TestSilence(t *testing.T) {
 			for _, i := range f.intervals {
 				if i.Packets == 0 {
 					rows++
-					if i.Lost != i.Expected || i.Expected == 0 || *i.MosLQ != 1 || *i.RLQ != 0 || *i.CallID != "one" || *i.Codec != "PCMU" {
+					if i.SSRC != 0 || i.Lost != i.Expected || i.Expected == 0 || *i.MosLQ != 1 || *i.RLQ != 0 || *i.CallID != "one" || *i.Codec != "PCMU" {
 						t.Errorf("silent interval %+v", i)
 					}
 				}
@@ -211,6 +217,39 @@ func TestSilence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSilenceUnknown: nobody is called silent in a fax, nor where another leg
+// of the conversation may have the media.
+func TestSilenceUnknown(t *testing.T) {
+	for name, change := range map[string]func(*feed, *dialled){
+		"":    func(*feed, *dialled) {},
+		"t38": func(f *feed, d *dialled) { f.callOf(t, d).SetFlag("t38") },
+		"elsewhere": func(f *feed, d *dialled) {
+			f.mediaOf(f.callOf(t, d)).elsewhere = true
+		},
+	} {
+		f := newFeed()
+		d := newDialled("one")
+		f.connect(0, d)
+		f.aSpeaks(0.6, 19.9)
+		change(f, d)
+		f.bye(20, d)
+		f.end()
+		r := f.call(t, "one")
+		if known := r.A.SilentMs != nil && r.B.SilentMs != nil && r.B.MosLQ != nil && slices.Contains(r.Flags, "one_way_audio"); known != (name == "") {
+			t.Errorf("%s: silent for %v ms and %v ms, flags %v", name, silentMs(r.A.SilentMs), silentMs(r.B.SilentMs), r.Flags)
+		}
+	}
+}
+
+func (a *Analyzer) callOf(t *testing.T, d *dialled) *dialog.Call {
+	t.Helper()
+	calls := a.dialogs.Find("default", []byte(d.id))
+	if len(calls) != 1 {
+		t.Fatalf("%d calls", len(calls))
+	}
+	return calls[0]
 }
 
 // TestOneWayScore: the side that is not heard is the worst of the call; what
