@@ -85,9 +85,12 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 		q := sideQuality(chosen)
 		q.Merge(&silent[side].quality)
-		if q.Samples > 0 {
+		if q.Enough() {
 			sum.RLQ, sum.MosLQ, sum.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-			if worse == nil || q.MOS() < worse.MOS() {
+			if cq, ok := q.MOSCQ(); ok {
+				sum.MosCQ = rounded(cq)
+			}
+			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
 			}
 		}

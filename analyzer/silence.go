@@ -16,6 +16,7 @@ type silence struct {
 	due       time.Duration // in which the side was to send
 	sent      time.Duration // of that, in which it did
 	stretches []span        // without media, in order
+	lost      []span        // of those, where sequence numbers tell the loss
 	quality   media.Quality // of the stretches
 }
 
@@ -65,9 +66,28 @@ func without(spans, holes []span) []span {
 	return out
 }
 
-// spans are when the stream had packets. What is missing inside is the
-// meter's to count.
-func (s *stream) spans() []span { return []span{{s.first, s.last}} }
+// spans are when the stream had packets, or said that it was silent.
+func (s *stream) spans() []span {
+	holes := make([]span, len(s.holes))
+	for i, h := range s.holes {
+		holes[i] = span{h.From, h.To}
+	}
+	return without([]span{{s.first, s.last}}, holes)
+}
+
+// counted are the holes of streams in which sequence numbers are missing: what
+// was lost in them is scored as loss already.
+func counted(streams []*stream) []span {
+	var out []span
+	for _, s := range streams {
+		for _, h := range s.holes {
+			if h.Lost {
+				out = append(out, span{h.From, h.To})
+			}
+		}
+	}
+	return out
+}
 
 // voices are the streams of a side that are not video, at whatever hop.
 func voices(streams []*stream, side dialog.Side) []*stream {
@@ -160,6 +180,7 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 		}
 		s.stretches = append(s.stretches, gap)
 	}
+	s.lost = counted(own)
 	a.scoreSilence(&s, r, c, side, own, others, sender, receiver)
 	return s
 }
@@ -320,7 +341,7 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 			RCostCodec: rounded(score.CodecCost), RCostLoss: rounded(score.LossCost),
 		}, true
 	}
-	parts, rest := silentParts(s.stretches)
+	parts, rest := silentParts(without(s.stretches, s.lost))
 	for _, p := range parts {
 		if len(own) > 0 && 2*p.silent <= media.Interval {
 			continue

@@ -27,15 +27,15 @@ const (
 )
 
 // hole takes a gap between two packets. It is none where the sender was
-// silent: its timestamp went on with the time and its sequence numbers did
-// not (silence suppression, RFC 3551 section 4.1), or comfort noise or an
-// event came last.
-func (m *Meter) hole(from, to int64, timestamp uint32, arrived arrival, ahead uint64) {
+// silent: its sequence numbers did not go on, but its timestamp did with the
+// time, or the marker begins a talkspurt (silence suppression, RFC 3551 section
+// 4.1), or comfort noise or an event came last.
+func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64) {
 	if arrived > arrivedAhead || !m.ref.valid {
 		return
 	}
 	ms := float64(to-from) * 1e-6
-	ticks := float64(int32(timestamp - m.ref.timestamp))
+	ticks := float64(int32(h.Timestamp - m.ref.timestamp))
 	ptime := float64(m.step)
 	for _, v := range [...]*interval{&m.prev, &m.cur} {
 		if v.votes > 0 {
@@ -47,7 +47,7 @@ func (m *Meter) hole(from, to int64, timestamp uint32, arrived arrival, ahead ui
 		passed = ticks*m.msPerTick >= ms/2
 		missing = float64(ahead-1)*ptime*m.msPerTick >= ms/2
 	}
-	if passed && !missing {
+	if (passed || h.Marker && ahead == 1) && !missing {
 		return
 	}
 	v := &m.cur

@@ -165,7 +165,7 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 		m.settled, m.started = m.seq.base-1, false
 	}
 	if gap >= holeNs && highest != 0 {
-		m.hole(since, now, h.Timestamp, arrived, m.seq.max-highest)
+		m.hole(since, now, h, arrived, m.seq.max-highest)
 	}
 	if arrived == arrivedJumped {
 		m.jumped = reference{now, h.Timestamp, m.clock, true}
