@@ -72,6 +72,9 @@ func (a *Analyzer) interval(s *stream, r *media.Report) {
 		d := r.Heard.Discarded
 		row.F50Discarded, row.F200Discarded, row.AdaptiveDiscarded = new(d[media.Fixed50]), new(d[media.Fixed200]), new(d[media.Adaptive])
 	}
+	if r.Head != 0 {
+		s.head = r.Head
+	}
 	if score, ok := a.score(s, p, r); ok {
 		scored := media.Scored{
 			Score: score, Time: r.Start, LossPct: media.LossPct(r.Delta.Lost, r.Delta.Expected), JitterMs: row.JitterMs, RTTMs: row.RttMs,
@@ -117,7 +120,7 @@ func (a *Analyzer) score(s *stream, p payload, r *media.Report) (media.Score, bo
 }
 
 func (a *Analyzer) speech(s *stream, p payload) media.Speech {
-	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Buffer: a.opt.Buffer}
+	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head}
 }
 
 // delayOf is the delay from mouth to ear that RTCP lets us know, ms: half the

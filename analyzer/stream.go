@@ -75,6 +75,7 @@ type stream struct {
 	ssrcChanged bool
 	deltaMaxMs  float64
 	ptimeMs     float64
+	head        uint16 // of the latest report that told it
 	tsStep      uint32
 	ttlMin      uint8
 	ttlMax      uint8

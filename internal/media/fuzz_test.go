@@ -149,6 +149,7 @@ func drawReport(rt *rapid.T) Report {
 		}), 0, 4).Draw(rt, "pts"),
 		Jitter: jitter.Draw(rt, "jitter"), TotalJitter: jitter.Draw(rt, "total"),
 		DeltaMaxMs: ms.Draw(rt, "delta"), PtimeMs: ms.Draw(rt, "ptime"), TimestampStep: rapid.Uint32().Draw(rt, "step"),
+		Head:   rapid.Uint16Max(0x1ff).Draw(rt, "head"),
 		TTLMin: rapid.Uint8().Draw(rt, "ttl"), TTLMax: rapid.Uint8().Draw(rt, "ttl"), DSCP: rapid.Uint8Max(63).Draw(rt, "dscp"),
 		VLAN: rapid.Uint16().Draw(rt, "vlan"), SSRCChanged: rapid.Bool().Draw(rt, "changed"),
 		Heard: Heard{

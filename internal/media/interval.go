@@ -29,6 +29,7 @@ type interval struct {
 	transitMin           float64 // ms; valid iff heard.Played is not 0
 	holes                [maxHoles]hole
 	holeCount            uint8
+	head                 uint16 // 0x100 and the first payload byte of the latest media packet; 0 is not known
 }
 
 // maxPayloadTypes is how many payload types an interval tells apart. A stream
@@ -263,6 +264,7 @@ func (m *Meter) take(r *Report) {
 		}
 	}
 	r.Jitter, r.TotalJitter = jitter, total
+	r.Head = v.head
 	r.Heard, r.BurstGap = v.heard, m.burstGap
 	if v.heard.Played > 0 {
 		r.TransitMinMs, r.PlayoutMs = v.transitMin, m.play.delay

@@ -190,6 +190,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 			return
 		}
 		m.jitterOf(now, h, arrived)
+		if h.PayloadType >= 96 && h.PayloadLen > 0 && h.PayloadOffset < len(p.Payload) {
+			v.head = 0x100 | uint16(p.Payload[h.PayloadOffset])
+		}
 	case kindEvent:
 		v.events++
 		m.stepValid = false

@@ -28,6 +28,8 @@ type Score struct {
 type Speech struct {
 	Encoding string // encoding name of the rtpmap
 	Fmtp     string
+	Head     uint16 // of Report; 0 when not known
+	SRTP     bool   // neither sizes nor bytes of the payload are the codec's
 	NoPLC    bool   // score G.711 without loss concealment
 	Buffer   Buffer // the jitter-buffer model whose discards are lost, too
 }

@@ -35,6 +35,11 @@ type Report struct {
 	Jitter      []Jitter `json:"jitter"`
 	TotalJitter []Jitter `json:"total_jitter"`
 
+	// Head is 0x100 and the first payload byte of the latest media packet of a
+	// dynamic payload type, which tells the mode of Opus, AMR and EVS; 0 when not
+	// known. Of SRTP it means nothing.
+	Head uint16 `json:"head,omitempty"`
+
 	DeltaMaxMs float64 `json:"delta_max_ms"` // longest time between two packets, ms
 	PtimeMs    float64 `json:"ptime_ms"`     // media time a packet, ms, most frequent; 0 when not known
 	// TimestampStep is PtimeMs in RTP clock units, valid where the clock rate is not known; 0 when not known.

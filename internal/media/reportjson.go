@@ -27,6 +27,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	})
 	dst = appendArray(dst, "jitter", r.Jitter, appendJitter)
 	dst = appendArray(dst, "total_jitter", r.TotalJitter, appendJitter)
+	if r.Head != 0 {
+		dst = appendUint(dst, "head", r.Head)
+	}
 	dst = appendFloat(dst, "delta_max_ms", r.DeltaMaxMs)
 	dst = appendFloat(dst, "ptime_ms", r.PtimeMs)
 	dst = appendUint(dst, "ts_step", r.TimestampStep)
@@ -120,6 +123,8 @@ func ParseReport(b []byte) (Report, error) {
 			s.array(func() { r.Jitter = append(r.Jitter, s.jitter()) })
 		case "total_jitter":
 			s.array(func() { r.TotalJitter = append(r.TotalJitter, s.jitter()) })
+		case "head":
+			r.Head = s.u16() & 0x1ff
 		case "delta_max_ms":
 			r.DeltaMaxMs = s.number()
 		case "ptime_ms":
