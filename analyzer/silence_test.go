@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/internal/media"
-	"pgregory.net/rapid"
 )
 
 // speak plays a stream with packets from one second to another.

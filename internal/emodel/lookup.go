@@ -12,13 +12,20 @@ type Format struct {
 	// PayloadBytes is the RTP payload size that most packets have, 0 where it
 	// is not known. It tells the mode of G.723.1, iLBC and AMR.
 	PayloadBytes int
+	// PtimeMs is the media time of a packet, ms, 0 where it is not known: with
+	// the size it gives the bit rate of Opus.
+	PtimeMs float64
+	// Head is the first byte of the payload: the mode of Opus and EVS; valid iff
+	// HasHead.
+	Head    uint8
+	HasHead bool
 	// NoPLC scores G.711 as if its receiver concealed no loss (Bpl 4.3, not
 	// 25.1). Nothing on the wire tells; it is configuration's.
 	NoPLC bool
 }
 
-// Lookup finds the codec of a format. It is false for codecs that the
-// narrowband model has no Ie for (Opus, G.722, AMR-WB, Speex ...): they have no
+// Lookup finds the codec of a format, on the scale that it belongs to. It is
+// false for codecs that no model has an Ie for (Speex, L16 ...): they have no
 // R, and are never given that of another. Where the format leaves open which
 // mode is used, the one assumed has IeStatus Assumed.
 func Lookup(f Format) (Codec, bool) {
@@ -60,6 +67,19 @@ func Lookup(f Format) (Codec, bool) {
 		return ilbc(f), true
 	case "EVRC", "EVRC0":
 		return is127, true
+	case "G722":
+		return g722x64, true
+	case "G7221":
+		if parameter(f.Fmtp, "bitrate") == "32000" {
+			return g7221x32, true
+		}
+		return g7221x24, true
+	case "AMR-WB":
+		return amrWBMode(f), true
+	case "EVS":
+		return evs, true
+	case "OPUS":
+		return opus(f), true
 	}
 	return Codec{}, false
 }

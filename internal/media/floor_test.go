@@ -9,7 +9,7 @@ func TestFloor(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, ok)
 		}
 	}
-	if _, ok := Floor(Speech{Encoding: "OPUS"}); ok {
+	if _, ok := Floor(Speech{Encoding: "SPEEX"}); ok {
 		t.Error("a codec without impairment factors has a score")
 	}
 }

@@ -75,7 +75,11 @@ func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
 	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
 		bytes = int(c.Bytes / speech)
 	}
-	return emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, PayloadBytes: bytes, NoPLC: s.NoPLC}
+	f := emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, NoPLC: s.NoPLC}
+	if !s.SRTP {
+		f.PayloadBytes, f.PtimeMs, f.Head, f.HasHead = bytes, ptimeMs, uint8(s.Head), s.Head != 0
+	}
+	return f
 }
 
 // Conversational is the score with the delay from mouth to ear, ms: R-CQ,
