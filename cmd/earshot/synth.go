@@ -21,6 +21,7 @@ type synthCommand struct {
 	Loss       float64 `placeholder:"PCT" help:"Share of RTP packets lost, percent."`
 	Burst      float64 `placeholder:"N" help:"Mean number lost in a row."`
 	Jitter     float64 `placeholder:"MS" help:"Mean delay variation, ms."`
+	Uniform    float64 `name:"uniform-jitter" placeholder:"MS" help:"Delay each packet by up to this, ms, every delay as likely as any other."`
 	Reorder    float64 `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
 	Duplicate  float64 `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
 	Scenario   string  `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
@@ -58,7 +59,7 @@ func (k *synthCommand) Run(a *app) error {
 	} else {
 		c, err = synth.Calls(synth.Options{
 			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed,
-			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate},
+			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate},
 		})
 	}
 	if err != nil {

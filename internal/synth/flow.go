@@ -32,6 +32,7 @@ const (
 	videoPart          // each frame is several packets with one timestamp
 	eventPart          // one RFC 4733 event
 	noisePart          // one comfort noise packet, then silence (RFC 3389)
+	pausePart          // no packet for a while
 )
 
 // part is a stretch of a flow.
@@ -41,7 +42,11 @@ type part struct {
 	packets  int
 	perFrame int // video: packets of a frame
 	digit    uint8
-	silence  time.Duration // noise
+	silence  time.Duration // noise and pause
+	missing  int           // pause: sequence numbers that never come
+	stopped  bool          // pause: the timestamp stands still
+	marked   bool          // pause: the next packet has the marker
+	jump     uint32        // pause: clock units that the timestamp jumps beside
 }
 
 // rtpPacket is one copy of a packet on its way to the tap.
@@ -66,6 +71,7 @@ type flow struct {
 	meter    *streamMeter
 	dscp     uint8
 	wander   micros // each packet is late by up to this, unimpaired: no clock is perfect
+	drift    int    // the sender's clock is fast by this, ppm
 
 	now       micros // when the next packet is sent
 	end       micros
@@ -96,7 +102,7 @@ func newFlow(r *run, s *sender, from, to netip.AddrPort, at micros, parts []part
 	f.end = at
 	for _, p := range parts {
 		f.end += p.length()
-		s.next += uint32(p.count())
+		s.next += uint32(p.count() + p.missing)
 	}
 	s.ts += uint32(int64(f.end-at) * int64(s.clock) / 1e6)
 	s.at = f.end
@@ -118,6 +124,8 @@ func (p *part) count() int {
 	switch p.kind {
 	case noisePart:
 		return 1
+	case pausePart:
+		return 0
 	case eventPart:
 		return p.packets + 2 // the last one goes out three times (RFC 4733 2.5.1.4)
 	case videoPart:
@@ -130,7 +138,7 @@ func (p *part) count() int {
 // length is the time that the part takes.
 func (p *part) length() micros {
 	switch p.kind {
-	case noisePart:
+	case noisePart, pausePart:
 		return inMicros(p.silence)
 	case eventPart:
 		return micros(p.packets+2) * inMicros(p.codec.ptime)
@@ -176,6 +184,15 @@ func (f *flow) send() {
 			f.talkspurt = true
 		case eventPart:
 			f.ts += uint32(p.packets+2) * p.codec.step()
+		case pausePart:
+			f.now += p.length()
+			if !p.stopped {
+				f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
+			}
+			f.ts += p.jump
+			f.next += uint32(p.missing)
+			f.meter.sent += uint64(p.missing)
+			f.talkspurt = p.marked
 		case audioPart, videoPart: // its time passed with each packet
 		}
 		f.at, f.index = f.at+1, 0
@@ -187,7 +204,7 @@ func (f *flow) send() {
 	case audioPart:
 		out.marker, f.talkspurt = f.talkspurt, false
 		f.ts += p.codec.step()
-		f.now += inMicros(p.codec.ptime)
+		f.now += inMicros(p.codec.ptime) - inMicros(p.codec.ptime)*micros(f.drift)/1_000_000
 	case videoPart:
 		last := f.index%p.perFrame == p.perFrame-1
 		out.marker = last
@@ -200,7 +217,7 @@ func (f *flow) send() {
 	case eventPart:
 		out.marker = f.index == 0
 		f.now += inMicros(p.codec.ptime)
-	case noisePart:
+	case noisePart, pausePart:
 	}
 	f.index++
 	f.meter.sent++
@@ -230,7 +247,7 @@ func (f *flow) payloadSize(p *rtpPacket) int {
 		n = 4
 	case videoPart:
 		n -= p.index * 37 % 200 // frames differ in length
-	case audioPart, noisePart:
+	case audioPart, noisePart, pausePart:
 	}
 	if f.sender.srtp {
 		n += 10

@@ -20,9 +20,12 @@ type Impairment struct {
 	// JitterMs is small beside the packet time. Packets queue: jitter alone
 	// never makes one overtake another.
 	JitterMs float64
+	// UniformMs delays each packet by up to this, every delay as likely as any
+	// other, and in order as with JitterMs.
+	UniformMs float64
 	// ReorderPct is the share of packets, in percent, that arrive just after
-	// the packet sent next.
-	ReorderPct float64
+	// the packet sent next, or by ReorderMs late where that is given.
+	ReorderPct, ReorderMs float64
 	// DuplicatePct is the share of packets, in percent, that arrive twice,
 	// the copy 300 us after the packet.
 	DuplicatePct float64
@@ -39,6 +42,8 @@ func (i Impairment) check() error {
 		{"loss", i.LossPct, 100},
 		{"burst", i.Burst, 1e6},
 		{"jitter", i.JitterMs, 10000},
+		{"uniform jitter", i.UniformMs, 10000},
+		{"lateness of reordered packets", i.ReorderMs, 10000},
 		{"reorder", i.ReorderPct, 100},
 		{"duplicate", i.DuplicatePct, 100},
 	} {
@@ -90,10 +95,18 @@ func (f *flow) impair(p rtpPacket) {
 	if i.JitterMs > 0 {
 		p.at += micros(1000 * i.JitterMs * min(f.rng.ExpFloat64(), 8))
 	}
+	if i.UniformMs > 0 {
+		p.at += micros(1000 * i.UniformMs * f.rng.Float64())
+	}
+	if i.ReorderMs > 0 && f.rng.Float64()*100 < i.ReorderPct {
+		p.at += micros(1000 * i.ReorderMs)
+		f.arrive(p) // others overtake it
+		return
+	}
 	// One microsecond at least between two packets: nothing in a file would
 	// tell their order otherwise.
 	p.at = max(p.at, f.last+1)
-	if !f.holds && i.ReorderPct > 0 && f.rng.Float64()*100 < i.ReorderPct {
+	if !f.holds && i.ReorderPct > 0 && i.ReorderMs == 0 && f.rng.Float64()*100 < i.ReorderPct {
 		f.held, f.holds = p, true
 		return
 	}

@@ -103,6 +103,7 @@ type StreamTruth struct {
 	DelayMeanMs  float64  `json:"delay_mean_ms"` // by the impairment, copies left out
 	DelayMaxMs   float64  `json:"delay_max_ms"`
 	LossBurst    float64  `json:"loss_burst_mean"` // packets lost in a row, mean; 0 without loss
+	BurstR       float64  `json:"burst_r"`         // LossBurst over that of random loss, 1 at least; 0 without loss
 
 	LostSeqs      []uint16 `json:"lost_seqs"` // in order of sending
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
@@ -256,20 +257,22 @@ func (m *streamMeter) arrived(e *emission) {
 	case noisePart:
 		m.noise++
 		return
-	case audioPart, videoPart:
+	case audioPart, videoPart, pausePart:
 	}
 	if m.codec.name == "" {
 		m.codec = p.part.codec
 	}
 	// RFC 3550 A.8: J += (|D| - J)/16 over consecutive arrivals.
 	if m.jitterN > 0 {
-		m.jitterSteps++
 		d := float64(e.at-m.previousArrival)*float64(m.codec.clock)/1e6 - float64(int32(p.ts-m.previousTS))
-		m.jitter += (max(d, -d) - m.jitter) / 16
+		if d = max(d, -d); d <= 10*float64(m.codec.clock) { // else the timestamp began anew: that is no delay
+			m.jitterSteps++
+			m.jitter += (d - m.jitter) / 16
+			m.jitterSum += m.jitter
+		}
 	}
 	m.previousArrival, m.previousTS = e.at, p.ts
 	m.jitterN++
-	m.jitterSum += m.jitter
 	m.jitterMax = max(m.jitterMax, m.jitter)
 }
 
@@ -351,6 +354,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 	s.LossPct = 100 * float64(s.Lost) / float64(s.Expected)
 	if runs > 0 {
 		s.LossBurst = float64(s.Lost) / float64(runs)
+		s.BurstR = max(1, s.LossBurst*(1-float64(s.Lost)/float64(s.Expected)))
 	}
 	if m.jitterN > 0 {
 		ms := 1000 / float64(m.codec.clock)

@@ -25,7 +25,7 @@ func recounted(t *testing.T, all []datagram, truth Truth) map[streamKey]recount 
 		low, high   int64
 		j, previous float64
 		previousTS  uint32
-		n           int
+		n, steps    int
 	}
 	skip := map[streamKey]map[uint8]bool{}
 	rate := map[streamKey]float64{}
@@ -69,8 +69,10 @@ func recounted(t *testing.T, all []datagram, truth Truth) map[streamKey]recount 
 			continue
 		}
 		now := float64(d.at.Sub(Epoch).Microseconds()) * rate[k] / 1e6
-		if s.n > 0 {
-			s.j += (math.Abs(now-s.previous-float64(int32(p.Timestamp-s.previousTS))) - s.j) / 16
+		d := math.Abs(now - s.previous - float64(int32(p.Timestamp-s.previousTS)))
+		if restart := d > 10*rate[k]; s.n > 0 && !restart {
+			s.j += (d - s.j) / 16
+			s.steps++
 			s.JitterMean += s.j
 			s.JitterMax = max(s.JitterMax, s.j)
 		}
@@ -82,7 +84,7 @@ func recounted(t *testing.T, all []datagram, truth Truth) map[streamKey]recount 
 		s.Expected = uint64(s.high - s.low + 1)
 		s.Lost = s.Expected - uint64(len(s.seen))
 		ms := 1000 / rate[k]
-		s.JitterMean *= ms / float64(max(s.n-1, 1))
+		s.JitterMean *= ms / float64(max(s.steps, 1))
 		s.JitterMax *= ms
 		out[k] = s.recount
 	}
