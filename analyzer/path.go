@@ -73,12 +73,20 @@ func measured(streams []*stream, side dialog.Side) []*stream {
 			if o.distance() < s.distance() || o.distance() == s.distance() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
 				again = true
 			}
+			again = again || s.foreign(o)
 		}
 		if !again {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// foreign reports whether s came from a host that nobody named to where o, from
+// a host that was named, arrived at the same time.
+func (s *stream) foreign(o *stream) bool {
+	return s.tie.strength == weakTarget && o.tie.strength > weakTarget && s.tie.from == o.tie.from && s.key.dst == o.key.dst &&
+		s.key.src.Addr() != o.key.src.Addr() && o.counts.Packets > 0 && overlap(s, o)
 }
 
 // overlap reports whether two streams ran side by side for most of s.

@@ -68,6 +68,13 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			firstRTP = s.first
 		}
 		s.flag(flags, r)
+		if s.tie.strength == weakTarget {
+			if slices.ContainsFunc(streams, s.foreign) {
+				s.alien, flags["foreign_stream"] = true, true
+			} else {
+				flags["source_mismatch"] = true
+			}
+		}
 	}
 	a.mediaSeen(r, c, m, leg, seen, flags)
 	if leg != nil {

@@ -56,6 +56,7 @@ type stream struct {
 	tie     tie
 	tied    bool
 	kept    bool   // on the list of its call
+	alien   bool   // came to the call from a host that nobody named, beside the media of one that was
 	callID  string // as the agent told it
 	segment string // "1/2": first of two points along the path
 	row     *record.Call

@@ -79,6 +79,9 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if s.ssrcChanged {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
+	if s.alien {
+		r.Flags = append(r.Flags, "foreign_stream")
+	}
 	if s.dscpChanged {
 		r.Flags = append(r.Flags, "dscp_change")
 	}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/synth"
+)
+
+// rOfG107 is R of G.711 with concealment by ITU-T G.107, worked out here from
+// what the generator knows: Ie 0, Bpl 25.1.
+func rOfG107(w synth.StreamTruth) float64 {
+	if w.Lost == 0 {
+		return 93.2062
+	}
+	return 93.2062 - 95*w.LossPct/(w.LossPct/w.BurstR+25.1)
+}
+
+// TestAccuracy holds the meter to calls of 3,000 packets whose impairments are
+// known exactly: counts and jitter, all losses, and R within 0.1 of G.107.
+func TestAccuracy(t *testing.T) {
+	for name, i := range map[string]synth.Impairment{
+		"clean": {}, "1 %": {LossPct: 1}, "2 %": {LossPct: 2}, "5 %": {LossPct: 5}, "10 %": {LossPct: 10}, "20 %": {LossPct: 20},
+		"5 % in bursts": {LossPct: 5, Burst: 4}, "10 % in bursts": {LossPct: 10, Burst: 4},
+		"U(0,20)": {UniformMs: 20}, "U(0,60)": {UniformMs: 60}, "U(0,120)": {UniformMs: 120}, "U(0,300)": {UniformMs: 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := synth.Calls(synth.Options{Calls: 3, Seconds: 60, Impairment: i, Seed: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := framesOf(c)
+			defer f.stop()
+			got, truth := readAll(t, f), c.Truth()
+			compareStreams(t, truth.Streams, got)
+			if len(truth.Streams) != 6 {
+				t.Fatalf("%d streams", len(truth.Streams))
+			}
+			for _, w := range truth.Streams {
+				r := got.streams[slices.IndexFunc(got.streams, func(r *record.Stream) bool { return r.SSRC == w.SSRC })]
+				if math.Abs(*r.LossPct-w.LossPct) > 0.001 {
+					t.Errorf("loss_pct is %g, want %g", *r.LossPct, w.LossPct)
+				}
+				if w.Lost > 0 && math.Abs(*r.BurstR-w.BurstR) > 0.001 {
+					t.Errorf("burst_r is %g, want %g", *r.BurstR, w.BurstR)
+				}
+				var inBursts, runs uint64
+				for length, n := range r.LossBursts {
+					runs += uint64(n)
+					inBursts += uint64(length+1) * uint64(n)
+				}
+				if w.Lost > 0 && (runs != uint64(math.Round(float64(w.Lost)/w.LossBurst)) || r.LossBursts[9] == 0 && inBursts != w.Lost) {
+					t.Errorf("loss_bursts %v are not the %d lost", r.LossBursts, w.Lost)
+				}
+				// A buffer of 200 ms discards nothing where packets are 120 ms late
+				// at most.
+				if i.UniformMs <= 120 {
+					if want := rOfG107(w); math.Abs(*r.F200R-want) > 0.1 {
+						t.Errorf("f200_r is %g, G.107 says %g", *r.F200R, want)
+					}
+				}
+				if i.UniformMs == 0 {
+					if want := rOfG107(w); math.Abs(*r.RLQ-want) > 0.1 {
+						t.Errorf("r_lq is %g, G.107 says %g", *r.RLQ, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestNastyCases holds the cases in which monitors are wrong: what is silent
+// though no sequence number is missing, and what is not.
+func TestNastyCases(t *testing.T) {
+	type side struct{ silent, least, most float64 } // silent_ms within 150 ms, mos_lq
+	const good = 4.40
+	fine := side{0, good, 4.5}
+	for name, want := range map[string]struct{ a, b side }{
+		"media-stops-early": {side{10_000, 2.5, 3.1}, fine},
+		"one-way-media":     {side{20_050, 1, 1}, fine},
+		"media-hole":        {side{5_020, 2.5, 3.6}, fine}, // one burst of 250, scored in the interval that shows it
+		"media-pause":       {side{5_020, 3.2, 3.8}, fine},
+		"late-talk":         {side{6_000, 3.2, 3.7}, fine},
+		"reordered-2pct":    {fine, fine},
+		"duplicated-2pct":   {fine, fine},
+		"rtp-from-stranger": {fine, fine},
+		"foreign-stream":    {fine, fine},
+		"ssrc-change":       {fine, fine},
+		"dtx-marker":        {fine, fine},
+		"dtx-no-marker":     {fine, fine},
+		"clock-drift":       {fine, fine},
+		"timestamp-restart": {fine, fine},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _ := readScenario(t, name, 1)
+			r := got.calls[0]
+			for i, s := range []record.Side{r.A, r.B} {
+				w := []side{want.a, want.b}[i]
+				if s.SilentMs == nil || math.Abs(*s.SilentMs-w.silent) > 150 {
+					t.Errorf("%c_silent_ms is %s, want %g", 'a'+i, show(s.SilentMs), w.silent)
+				}
+				if s.MosLQ == nil || *s.MosLQ < w.least || *s.MosLQ > w.most {
+					t.Errorf("%c_mos_lq is %s, want %g to %g", 'a'+i, show(s.MosLQ), w.least, w.most)
+				}
+			}
+			if worse := min(*r.A.MosLQ, *r.B.MosLQ); *r.MosLQ != worse {
+				t.Errorf("mos_lq is %g, the worse direction has %g", *r.MosLQ, worse)
+			}
+			for _, s := range got.streams {
+				if name == "reordered-2pct" && (s.Reordered == 0 || slices.ContainsFunc(s.LossBursts, func(n uint32) bool { return n > 0 })) {
+					t.Errorf("%d reordered, bursts of loss %v", s.Reordered, s.LossBursts)
+				}
+				if name == "clock-drift" {
+					skew := map[string]float64{"a": 500, "b": 0}[*s.Direction]
+					if s.ClockSkewPpm == nil || math.Abs(*s.ClockSkewPpm-skew) > 15 {
+						t.Errorf("clock_skew_ppm of %s is %s, want %g", *s.Direction, show(s.ClockSkewPpm), skew)
+					}
+				}
+			}
+			if name == "ssrc-change" && *r.A.Packets != 1000 {
+				t.Errorf("a_packets is %d, want those of both SSRCs", *r.A.Packets)
+			}
+			if name == "foreign-stream" && *r.B.Packets != 1000 {
+				t.Errorf("b_packets is %d: the foreign stream counts", *r.B.Packets)
+			}
+		})
+	}
+}
+
+// TestNoScoreWithoutEvidence: what cannot be scored is NULL, and a flag says
+// why.
+func TestNoScoreWithoutEvidence(t *testing.T) {
+	for _, c := range []struct {
+		o    synth.Options
+		flag string
+	}{
+		{synth.Options{Calls: 1, Seconds: 0.5}, "mos_short"},
+	} {
+		t.Run(fmt.Sprint(c.flag), func(t *testing.T) {
+			capture, err := synth.Calls(c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := framesOf(capture)
+			defer f.stop()
+			got := readAll(t, f)
+			for _, s := range got.streams {
+				if s.MosLQ != nil || s.RLQ != nil || !slices.Contains(s.Flags, c.flag) {
+					t.Errorf("mos_lq %s, flags %v", show(s.MosLQ), s.Flags)
+				}
+			}
+			if r := got.calls[0]; r.MosLQ != nil || r.A.MosLQ != nil {
+				t.Errorf("mos_lq %s, a_mos_lq %s", show(r.MosLQ), show(r.A.MosLQ))
+			}
+		})
+	}
+}
