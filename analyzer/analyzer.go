@@ -43,6 +43,7 @@ func Defaults() Options {
 type Counters struct {
 	SIP, RTCP, Reports, Drops, Unread uint64
 	Calls, Streams, Intervals         uint64
+	Reported                          uint64 // rows of what others said of quality
 	StreamsUnmatched                  uint64 // rows of streams that met no dialog
 	StreamsEvicted                    uint64 // reports of streams beyond MaxStreams
 	StreamsAbandoned                  uint64 // whose agent fell silent before the last report
@@ -140,6 +141,7 @@ func (a *Analyzer) observeSIP(p *packet.Packet) {
 	a.Counters.SIP++
 	seen := a.dialogs.Observe(p, m)
 	a.emitMessage(p, m, seen.Retransmission)
+	a.reportedBySIP(p, m, seen.Retransmission)
 }
 
 func (a *Analyzer) observeDrop(p *packet.Packet) {

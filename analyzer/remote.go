@@ -84,6 +84,7 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 			m.rttCount++
 		}
 	})
+	a.reportedByXR(p, r, call)
 	a.emitRTCP(p, callID)
 }
 

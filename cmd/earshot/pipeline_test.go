@@ -37,6 +37,7 @@ type records struct {
 	streams  []*record.Stream
 	interval []*record.Interval
 	messages []*record.Message
+	reports  []*record.Report
 	drops    []*record.Drop
 	summary  *record.Summary
 	jsonl    []byte
@@ -53,6 +54,8 @@ func (r *records) add(row any) {
 		r.streams = append(r.streams, x)
 	case *record.Interval:
 		r.interval = append(r.interval, x)
+	case *record.Report:
+		r.reports = append(r.reports, x)
 	case *record.Message:
 		r.messages = append(r.messages, x)
 	case *record.Drop:

@@ -47,7 +47,7 @@ func appendFields(out []Field, t reflect.Type, index []int, prefix string) []Fie
 }
 
 // Type is the "type" of a row's JSON line: call, attempt, stream, interval,
-// message, drop, summary. It panics on a value that is no row.
+// report, message, drop, summary. It panics on a value that is no row.
 func Type(row any) string {
 	switch row.(type) {
 	case *Call:
@@ -58,6 +58,8 @@ func Type(row any) string {
 		return "stream"
 	case *Interval:
 		return "interval"
+	case *Report:
+		return "report"
 	case *Message:
 		return "message"
 	case *Drop:

@@ -103,6 +103,7 @@ type Retention struct {
 	Attempts  Duration `yaml:"attempts"`
 	Streams   Duration `yaml:"streams"`
 	Intervals Duration `yaml:"intervals"`
+	Reports   Duration `yaml:"reports"`
 	Messages  Duration `yaml:"messages"`
 	Drops     Duration `yaml:"drops"`
 }

@@ -76,6 +76,7 @@ func (c *Config) Validate() error {
 		{"attempts", c.Store.Retention.Attempts},
 		{"streams", c.Store.Retention.Streams},
 		{"intervals", c.Store.Retention.Intervals},
+		{"reports", c.Store.Retention.Reports},
 		{"messages", c.Store.Retention.Messages},
 		{"drops", c.Store.Retention.Drops},
 	} {

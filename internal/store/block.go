@@ -161,6 +161,7 @@ var rowTypes = [...]struct {
 	{"messages", reflect.TypeFor[record.Message]()},
 	{"streams", reflect.TypeFor[record.Stream]()},
 	{"intervals", reflect.TypeFor[record.Interval]()},
+	{"reports", reflect.TypeFor[record.Report]()},
 	{"attempts", reflect.TypeFor[record.Attempt]()},
 	{"drops", reflect.TypeFor[record.Drop]()},
 	{"calls", reflect.TypeFor[record.Call]()},

@@ -53,12 +53,14 @@ func (w *Writer) Append(row any) error {
 		w.tables[1].append(unsafe.Pointer(r))
 	case *record.Interval:
 		w.tables[2].append(unsafe.Pointer(r))
-	case *record.Attempt:
+	case *record.Report:
 		w.tables[3].append(unsafe.Pointer(r))
-	case *record.Drop:
+	case *record.Attempt:
 		w.tables[4].append(unsafe.Pointer(r))
-	case *record.Call:
+	case *record.Drop:
 		w.tables[5].append(unsafe.Pointer(r))
+	case *record.Call:
+		w.tables[6].append(unsafe.Pointer(r))
 	default:
 		return fmt.Errorf("append row: %T is no row of a table", row)
 	}

@@ -26,6 +26,7 @@ func TestEveryFieldComesBack(t *testing.T) {
 		{"attempts", []any{filled[record.Attempt](2), &record.Attempt{FirstSeen: begin.AddDate(1, 0, 0)}}},
 		{"streams", []any{filled[record.Stream](3), filled[record.Stream](4)}},
 		{"intervals", []any{filled[record.Interval](5), filled[record.Interval](6)}},
+		{"reports", []any{filled[record.Report](11), filled[record.Report](12)}},
 		{"messages", []any{filled[record.Message](7), filled[record.Message](8)}},
 		{"drops", []any{filled[record.Drop](9), filled[record.Drop](10)}},
 	} {

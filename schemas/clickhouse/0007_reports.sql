@@ -1,0 +1,80 @@
+-- reports: what endpoints and switches told of quality. Columns are the fields of record.Report, in order.
+CREATE TABLE IF NOT EXISTS reports{{.OnCluster}}
+(
+    `domain` LowCardinality(String) COMMENT 'capture domain of the agent that saw it' CODEC(ZSTD(1)),
+    `first_seen` DateTime64(6, 'UTC') COMMENT 'equals time' CODEC(Delta(8), ZSTD(1)),
+    `time` DateTime64(6, 'UTC') COMMENT 'packet time of the report' CODEC(Delta(8), ZSTD(1)),
+    `call_id` Nullable(String) COMMENT 'that the report names, else of the call that its RTCP belongs to' CODEC(ZSTD(1)),
+    `node` LowCardinality(String) COMMENT 'agent that saw it' CODEC(ZSTD(1)),
+    `source` LowCardinality(String) COMMENT 'vq_rtcpxr_publish, vq_rtcpxr_notify (RFC 6035), rtcp_xr (RFC 3611)' CODEC(ZSTD(1)),
+    `kind` LowCardinality(Nullable(String)) COMMENT 'session, interval, alert' CODEC(ZSTD(1)),
+    `metrics` LowCardinality(Nullable(String)) COMMENT 'local: what the reporter heard; remote: what the other end told it' CODEC(ZSTD(1)),
+    `reporter_ip` IPv6 COMMENT 'who sent the report; IPv4 as mapped IPv6' CODEC(ZSTD(1)),
+    `ssrc` Nullable(UInt32) COMMENT 'of the stream reported on' CODEC(T64, ZSTD(1)),
+    `start_time` Nullable(DateTime64(6, 'UTC')) COMMENT 'begin of the time that is reported on' CODEC(Delta(8), ZSTD(1)),
+    `stop_time` Nullable(DateTime64(6, 'UTC')) COMMENT 'end of it' CODEC(Delta(8), ZSTD(1)),
+    `orig_id` Nullable(String) COMMENT 'OrigID' CODEC(ZSTD(1)),
+    `local_id` Nullable(String) COMMENT 'LocalID' CODEC(ZSTD(1)),
+    `remote_id` Nullable(String) COMMENT 'RemoteID' CODEC(ZSTD(1)),
+    `local_ip` Nullable(String) COMMENT 'LocalAddr' CODEC(ZSTD(1)),
+    `local_port` Nullable(UInt16) COMMENT 'LocalAddr' CODEC(T64, ZSTD(1)),
+    `local_ssrc` Nullable(UInt32) COMMENT 'that the reporter sends with' CODEC(T64, ZSTD(1)),
+    `remote_ip` Nullable(String) COMMENT 'RemoteAddr' CODEC(ZSTD(1)),
+    `remote_port` Nullable(UInt16) COMMENT 'RemoteAddr' CODEC(T64, ZSTD(1)),
+    `remote_ssrc` Nullable(UInt32) COMMENT 'that the other end sends with' CODEC(T64, ZSTD(1)),
+    `local_group` Nullable(String) COMMENT 'LocalGroup' CODEC(ZSTD(1)),
+    `remote_group` Nullable(String) COMMENT 'RemoteGroup' CODEC(ZSTD(1)),
+    `local_mac` Nullable(String) COMMENT 'LocalMAC' CODEC(ZSTD(1)),
+    `payload_type` Nullable(UInt8) COMMENT 'PT' CODEC(T64, ZSTD(1)),
+    `payload_desc` LowCardinality(Nullable(String)) COMMENT 'PD, codec' CODEC(ZSTD(1)),
+    `sample_rate` Nullable(UInt32) COMMENT 'SR, Hz' CODEC(T64, ZSTD(1)),
+    `frame_duration_ms` Nullable(Float64) COMMENT 'FD' CODEC(ZSTD(1)),
+    `frame_octets` Nullable(UInt32) COMMENT 'FO' CODEC(T64, ZSTD(1)),
+    `frames_per_packet` Nullable(UInt32) COMMENT 'FPP' CODEC(T64, ZSTD(1)),
+    `packets_per_s` Nullable(Float64) COMMENT 'PPS' CODEC(ZSTD(1)),
+    `fmtp` Nullable(String) COMMENT 'FMTP' CODEC(ZSTD(1)),
+    `plc` Nullable(UInt8) COMMENT 'PLC: 1 disabled, 2 enhanced, 3 standard' CODEC(T64, ZSTD(1)),
+    `silence_suppression` Nullable(String) COMMENT 'SSUP' CODEC(ZSTD(1)),
+    `jba` Nullable(UInt8) COMMENT 'jitter buffer: 2 fixed, 3 adaptive' CODEC(T64, ZSTD(1)),
+    `jbr` Nullable(UInt8) COMMENT 'adjustment rate' CODEC(T64, ZSTD(1)),
+    `jbn_ms` Nullable(Float64) COMMENT 'nominal delay' CODEC(ZSTD(1)),
+    `jbm_ms` Nullable(Float64) COMMENT 'maximum delay' CODEC(ZSTD(1)),
+    `jbx_ms` Nullable(Float64) COMMENT 'absolute maximum delay' CODEC(ZSTD(1)),
+    `nlr_pct` Nullable(Float64) COMMENT 'network packet loss rate' CODEC(ZSTD(1)),
+    `jdr_pct` Nullable(Float64) COMMENT 'jitter buffer discard rate' CODEC(ZSTD(1)),
+    `bld_pct` Nullable(Float64) COMMENT 'burst loss density' CODEC(ZSTD(1)),
+    `bd_ms` Nullable(Float64) COMMENT 'burst duration' CODEC(ZSTD(1)),
+    `gld_pct` Nullable(Float64) COMMENT 'gap loss density' CODEC(ZSTD(1)),
+    `gd_ms` Nullable(Float64) COMMENT 'gap duration' CODEC(ZSTD(1)),
+    `gmin` Nullable(UInt8) COMMENT 'gap threshold' CODEC(T64, ZSTD(1)),
+    `rtd_ms` Nullable(Float64) COMMENT 'round trip delay' CODEC(ZSTD(1)),
+    `esd_ms` Nullable(Float64) COMMENT 'end system delay' CODEC(ZSTD(1)),
+    `owd_ms` Nullable(Float64) COMMENT 'one way delay' CODEC(ZSTD(1)),
+    `sowd_ms` Nullable(Float64) COMMENT 'symmetric one way delay' CODEC(ZSTD(1)),
+    `iaj_ms` Nullable(Float64) COMMENT 'interarrival jitter' CODEC(ZSTD(1)),
+    `maj_ms` Nullable(Float64) COMMENT 'mean absolute jitter' CODEC(ZSTD(1)),
+    `sl_dbm` Nullable(Float64) COMMENT 'signal level' CODEC(ZSTD(1)),
+    `nl_dbm` Nullable(Float64) COMMENT 'noise level' CODEC(ZSTD(1)),
+    `rerl_db` Nullable(Float64) COMMENT 'residual echo return loss' CODEC(ZSTD(1)),
+    `rlq` Nullable(Float64) COMMENT 'R factor, listening' CODEC(ZSTD(1)),
+    `rcq` Nullable(Float64) COMMENT 'R factor, conversational' CODEC(ZSTD(1)),
+    `extri` Nullable(Float64) COMMENT 'external R, in' CODEC(ZSTD(1)),
+    `extro` Nullable(Float64) COMMENT 'external R, out' CODEC(ZSTD(1)),
+    `moslq` Nullable(Float64) COMMENT 'MOS, listening' CODEC(ZSTD(1)),
+    `moscq` Nullable(Float64) COMMENT 'MOS, conversational' CODEC(ZSTD(1)),
+    `dialog_id` Nullable(String) COMMENT 'DialogID' CODEC(ZSTD(1)),
+    `other` Map(String, String) COMMENT 'what has no column: section and key as told' CODEC(ZSTD(1)),
+    `stored_at` DateTime64(6, 'UTC') DEFAULT now64(6) COMMENT 'wall time of storing; retention counts from it' CODEC(Delta(8), ZSTD(1)),
+
+    INDEX by_call_id call_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_reporter_ip reporter_ip TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = {{.Engine}}
+PARTITION BY toDate(first_seen)
+ORDER BY (first_seen, node, source)
+SETTINGS
+    non_replicated_deduplication_window = 10000, -- inserts remembered, so that a retry writes nothing twice
+    ttl_only_drop_parts = 1, -- old rows go with their whole part, which costs nothing
+    materialize_ttl_recalculate_only = 1, -- a new retention rewrites no rows
+    min_bytes_for_wide_part = 67108864 -- inserts make few files: with a file a column they cost ten times as much
+COMMENT 'what endpoints and switches told of quality';
