@@ -23,6 +23,7 @@ func (s Scale) MOS(r float64) float64 {
 		r /= 1.29
 	case FB:
 		r /= 1.48
+	case NB:
 	}
 	return ClampedMOS(r)
 }

@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -257,9 +258,7 @@ func inherit(r, base *record.Report) {
 	r.LocalGroup, r.RemoteGroup, r.LocalMAC = base.LocalGroup, base.RemoteGroup, base.LocalMAC
 	r.LocalIP, r.LocalPort, r.LocalSSRC = base.LocalIP, base.LocalPort, base.LocalSSRC
 	r.RemoteIP, r.RemotePort, r.RemoteSSRC = base.RemoteIP, base.RemotePort, base.RemoteSSRC
-	for key, value := range base.Other {
-		r.Other[key] = value
-	}
+	maps.Copy(r.Other, base.Other)
 }
 
 // Row is an XR block of type 7 as a row: its rates in percent, its MOS not
