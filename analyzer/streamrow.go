@@ -98,10 +98,13 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 // heardRow fills what a listener had of the stream beside its loss.
 func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	if r.Expected > 0 {
-		if r.Lost > 0 {
+		told := r.Lost == 0 || s.heard.Runs[0] > 0 // an agent that counts no bursts tells none
+		if r.Lost > 0 && told {
 			r.BurstR = rounded(media.BurstR(r.Lost, s.heard.Runs[0], r.Expected))
 		}
-		r.LossBursts = narrow(s.heard.Bursts[:])
+		if told {
+			r.LossBursts = narrow(s.heard.Bursts[:])
+		}
 	}
 	if r.PtimeMs != nil && s.wrote == nil {
 		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
