@@ -1,0 +1,68 @@
+package main
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/run"
+)
+
+// TestCorpusReports reads a capture of a phone that publishes RFC 6035
+// reports: every PUBLISH gives a row for either end, tied to its call, and
+// what the stored message says in its own words is what the rows say.
+func TestCorpusReports(t *testing.T) {
+	files, source, err := openFiles([]string{filepath.Join(corpusDir(t), "generated", "linphone_vqrtcpxr_publish_loss3_jitter10.pcap")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files[0].Close()
+	var got records
+	r := &reading{source: source, config: run.Default(), node: "local", emit: func(row any) error { got.add(row); return nil }}
+	if err := r.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for _, m := range got.messages {
+		if m.Method == "PUBLISH" && m.Status == nil && !m.Retransmission {
+			bodies = append(bodies, m.Raw)
+		}
+	}
+	if len(bodies) != 3 || len(got.reports) != 2*len(bodies) {
+		t.Fatalf("%d PUBLISH, %d reports", len(bodies), len(got.reports))
+	}
+	one := func(body, pattern string) string {
+		t.Helper()
+		m := regexp.MustCompile(pattern).FindStringSubmatch(body)
+		if m == nil {
+			t.Fatalf("no %s in\n%s", pattern, body)
+		}
+		return m[1]
+	}
+	for i, body := range bodies {
+		local, remote := got.reports[2*i], got.reports[2*i+1]
+		for _, r := range []*record.Report{local, remote} {
+			if text(r.CallID) != one(body, `(?m)^CallID: ?(\S+)`) || !slices.ContainsFunc(got.calls, func(c *record.Call) bool { return c.CallID == text(r.CallID) }) {
+				t.Errorf("call_id %q is no call", text(r.CallID))
+			}
+			if r.StartTime == nil || r.StartTime.Format(time.RFC3339) != one(body, `START=(\S+)`) || r.StopTime.Format(time.RFC3339) != one(body, `STOP=(\S+)`) {
+				t.Errorf("report of %v to %v", r.StartTime, r.StopTime)
+			}
+			if show(r.PayloadType) != one(body, `\bPT=(\d+)`) || text(r.PayloadDesc) != one(body, `\bPD=(\S+)`) || show(r.SampleRate) != one(body, `\bSR=(\d+)`) {
+				t.Errorf("payload type %s, %s, %s", show(r.PayloadType), text(r.PayloadDesc), show(r.SampleRate))
+			}
+			if text(r.LocalIP) != one(body, `LocalAddr: ?IP=(\S+)`) || show(r.RemoteSSRC) != one(body, `RemoteAddr:.*SSRC=(\d+)`) {
+				t.Errorf("local_ip %s, remote_ssrc %s", text(r.LocalIP), show(r.RemoteSSRC))
+			}
+			if !slices.ContainsFunc(got.streams, func(s *record.Stream) bool { return s.SSRC == *r.SSRC }) {
+				t.Errorf("ssrc %d is no stream", *r.SSRC)
+			}
+		}
+		if show(local.MOSLQ) != one(body, `MOSLQ=([0-9.]+)`) || show(local.MOSCQ) != regexp.MustCompile(`\.0$`).ReplaceAllString(one(body, `MOSCQ=([0-9.]+)`), "") {
+			t.Errorf("moslq %s, moscq %s", show(local.MOSLQ), show(local.MOSCQ))
+		}
+	}
+}
