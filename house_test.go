@@ -45,6 +45,8 @@ var allowed = map[string][]string{
 	"internal/chdb": {},
 	"internal/run":  {},
 
+	"internal/explain": {"internal/record"},
+
 	// The main programs wire everything.
 	"cmd/earshot": {"*"},
 	// This package.

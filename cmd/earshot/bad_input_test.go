@@ -95,6 +95,16 @@ func TestBadInput(t *testing.T) {
 		{"sql: unreachable", []string{"sql", "--store", nobodyDSN, "SELECT 1"}, exitFailed, `cannot reach ClickHouse at ` + nobody},
 		{"sql: no query", []string{"sql"}, exitUsage, `expected "<query>`},
 
+		{"explain: no store", []string{"explain", "--data", filepath.Join(dir, "nothing"), "a@b"}, exitFailed, `there is no store in`},
+		{"explain: unreachable", []string{"explain", "--store", nobodyDSN, "a@b"}, exitFailed, `cannot reach ClickHouse at ` + nobody},
+		{"explain: no Call-ID", []string{"explain"}, exitUsage, `expected "<call-id>"`},
+		{"explain: empty Call-ID", []string{"explain", "", "--read", good}, exitUsage, `the Call-ID is empty`},
+		{"explain: two Call-IDs", []string{"explain", "a@b", "c@d"}, exitUsage, `unexpected argument c@d`},
+		{"explain: two sources", []string{"explain", "a@b", "--read", good, "--store", nobodyDSN}, exitUsage, `--read and --data or --store: give one of them`},
+		{"explain: missing file", []string{"explain", "a@b", "--read", missing}, exitFailed, `missing.pcap: no such file`},
+		{"explain: not a capture", []string{"explain", "a@b", "--read", text}, exitFailed, `notes.txt: not a capture file`},
+		{"explain: no such call", []string{"explain", "a@b", "--read", good}, exitFailed, `no call has a Call-ID that is or begins with "a@b"; ` + "`earshot read` lists"},
+
 		{"agent: nothing to capture", []string{"agent", "--collector", "udp://" + nobody}, exitUsage, `nothing to capture: give --interface NAME or --read FILE`},
 		{"agent: both", []string{"agent", "--interface", "lo", "--read", good, "--collector", "udp://" + nobody}, exitUsage, `--interface and --read: give one of them`},
 		{"agent: no collector", []string{"agent", "--read", good}, exitUsage, `no collector: name one with --collector`},

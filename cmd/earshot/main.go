@@ -37,6 +37,7 @@ type cli struct {
 	Agent     agentCommand     `cmd:"" help:"Capture and send to a collector as HEP."`
 	Collector collectorCommand `cmd:"" help:"Receive HEP, analyse and store."`
 	SQL       sqlCommand       `cmd:"" name:"sql" help:"Ask the store."`
+	Explain   explainCommand   `cmd:"" help:"Say how a call was, when it was bad and why."`
 	Synth     synthCommand     `cmd:"" help:"Make calls with exactly known loss, jitter and outcome."`
 	Check     checkCommand     `cmd:"" help:"Check a configuration file, or print the defaults."`
 	Version   versionCommand   `cmd:"" help:"Say which version this is."`

@@ -57,25 +57,8 @@ func (k *readCommand) Run(a *app) error {
 		_, err := fmt.Fprintf(a.stdout, "%d capture(s) can be opened; configuration is in order\n", len(files))
 		return err
 	}
-	r := &reading{source: source, config: a.config, node: k.Node, pace: k.Pace == "realtime"}
-	r.drops = func() capture.Drops {
-		var sum capture.Drops
-		for _, f := range files {
-			d := f.Drops()
-			sum.DroppedKernel += d.DroppedKernel
-			sum.DroppedInterface += d.DroppedInterface
-		}
-		return sum
-	}
-	a.stderr.Begin("reading " + strings.Join(k.Files, ", "))
-	r.observe = func(frames uint64) {
-		var done, size int64
-		for _, f := range files {
-			d, s := f.Progress()
-			done, size = done+d, size+s
-		}
-		a.stderr.Set(done, size, fmt.Sprintf("%d packets", frames))
-	}
+	r := a.newReading(files, source, k.Files)
+	r.node, r.pace = k.Node, k.Pace == "realtime"
 	var out rowWriter
 	if k.Format == "jsonl" {
 		lines := newJSONL(a.stdout)
@@ -99,14 +82,7 @@ func (k *readCommand) Run(a *app) error {
 		r.batch = func(token uint64) error { return w.batch(storing, token) }
 		finish = func() error { return w.flush(storing) }
 	}
-	group, ctx := errgroup.WithContext(a.ctx)
-	drawing, stop := context.WithCancel(ctx)
-	group.Go(func() error { return a.stderr.Run(drawing) })
-	group.Go(func() error {
-		defer stop()
-		return r.run(ctx)
-	})
-	err = group.Wait()
+	err = a.read(r)
 	if r.analyzer == nil || r.agent == nil {
 		return err
 	}
@@ -126,6 +102,42 @@ func (k *readCommand) Run(a *app) error {
 		return errors.New("interrupted: what was read until then is given")
 	}
 	return err
+}
+
+// newReading prepares a reading of open files, which tells its progress.
+func (a *app) newReading(files []*capture.File, source capture.Source, names []string) *reading {
+	r := &reading{source: source, config: a.config, node: "local"}
+	r.drops = func() capture.Drops {
+		var sum capture.Drops
+		for _, f := range files {
+			d := f.Drops()
+			sum.DroppedKernel += d.DroppedKernel
+			sum.DroppedInterface += d.DroppedInterface
+		}
+		return sum
+	}
+	a.stderr.Begin("reading " + strings.Join(names, ", "))
+	r.observe = func(frames uint64) {
+		var done, size int64
+		for _, f := range files {
+			d, s := f.Progress()
+			done, size = done+d, size+s
+		}
+		a.stderr.Set(done, size, fmt.Sprintf("%d packets", frames))
+	}
+	return r
+}
+
+// read reads, and draws the progress of it.
+func (a *app) read(r *reading) error {
+	group, ctx := errgroup.WithContext(a.ctx)
+	drawing, stop := context.WithCancel(ctx)
+	group.Go(func() error { return a.stderr.Run(drawing) })
+	group.Go(func() error {
+		defer stop()
+		return r.run(ctx)
+	})
+	return group.Wait()
 }
 
 // openFiles opens every capture before anything is read.

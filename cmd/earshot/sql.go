@@ -28,34 +28,14 @@ Examples:
 }
 
 func (k *sqlCommand) Run(a *app) (err error) {
-	if k.Data != "" {
-		a.set("data", k.Data, "--data")
-	}
-	if k.Store != "" {
-		a.set("store.dsn", k.Store, "--store")
-	}
-	if err := a.load(); err != nil {
+	if err := a.loadStore(k.Data, k.Store); err != nil {
 		return err
 	}
-	dsn := a.config.Store.DSN
-	if k.Data != "" && k.Store == "" {
-		dsn = ""
-	}
-	if dsn == "" {
-		engine, address, err := engineFor(a)
-		if err != nil {
-			return err
-		}
-		if engine != nil {
-			defer func() { err = errors.Join(err, engine.Close()) }()
-		}
-		dsn = address
-	}
-	db, err := store.Open(a.ctx, dsn, store.Options{Log: a.log})
+	db, done, err := openStore(a, k.Data, k.Store)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	rows, err := db.Query(a.ctx, strings.Join(k.Query, " "), store.QueryOptions{Write: k.Write})
 	if err != nil {
 		return err
@@ -70,6 +50,42 @@ func (k *sqlCommand) Run(a *app) (err error) {
 		_, err = store.WriteTable(a.stdout, rows)
 	}
 	return err
+}
+
+// loadStore reads the configuration of a command that asks the store.
+func (a *app) loadStore(data, dsn string) error {
+	if data != "" {
+		a.set("data", data, "--data")
+	}
+	if dsn != "" {
+		a.set("store.dsn", dsn, "--store")
+	}
+	return a.load()
+}
+
+// openStore opens the store that a command's --data and --store name, and
+// gives what closes it.
+func openStore(a *app, data, flag string) (db *store.Store, done func() error, err error) {
+	dsn := a.config.Store.DSN
+	if data != "" && flag == "" {
+		dsn = ""
+	}
+	stop := func() error { return nil }
+	if dsn == "" {
+		engine, address, err := engineFor(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		if engine != nil {
+			stop = engine.Close
+		}
+		dsn = address
+	}
+	db, err = store.Open(a.ctx, dsn, store.Options{Log: a.log})
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return db, func() error { return errors.Join(db.Close(), stop()) }, nil
 }
 
 // engineFor finds the engine of the data folder: that of a running earshot, or

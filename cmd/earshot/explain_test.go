@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/synth"
+)
+
+// scenarioFile writes the capture of a scenario, and gives the Call-IDs in it.
+func scenarioFile(t *testing.T, name string) (file string, ids []string) {
+	t.Helper()
+	c, err := synth.Scenario(name, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), name+".pcap")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := synth.WritePcap(f, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := command(t, "read", "--format", "jsonl", file)
+	if code != exitDone {
+		t.Fatalf("read: status %d: %s", code, errs)
+	}
+	for line := range strings.Lines(out) {
+		var row struct {
+			Type   string `json:"type"`
+			CallID string `json:"call_id"`
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		if row.Type == "call" {
+			ids = append(ids, row.CallID)
+		}
+	}
+	return file, ids
+}
+
+// TestExplainScenarios explains what was captured, and holds the words to what
+// the generator did.
+func TestExplainScenarios(t *testing.T) {
+	for name, want := range map[string][]string{
+		"media-stops-early":      {"In short: very bad, worst from caller to callee, for silence", "the caller's media stopped 10.0 s before the BYE", "silence 41.1"},
+		"one-way-media":          {"In short: one-way audio: nothing came from the caller."},
+		"media-hole":             {"it was missing for 5.0 s in between", "loss took all of it (250 of 474 packets"},
+		"signalling-only":        {"Media is unknown: no agent is known", "Nothing is called silent"},
+		"busy":                   {"failed (busy) with 486 Busy Here", "In short: it was not answered"},
+		"serial-fork":            {"503 Service Unavailable", "200 OK after 1.8 s, which made the call", "In short: good."},
+		"proxy-with-media-relay": {"segment 1/2", "not counted again: 200 packets", "segment 2/2"},
+		"no-bye":                 {"no BYE was seen"},
+		"ssrc-change":            {"in 2 streams one after the other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, ids := scenarioFile(t, name)
+			code, out, errs := command(t, "explain", ids[0][:12], "--read", file)
+			if code != exitDone || !strings.HasPrefix(out, "Call "+ids[0]) {
+				t.Fatalf("status %d: %s%s", code, out, errs)
+			}
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					t.Errorf("it does not say %q:\n%s", w, out)
+				}
+			}
+		})
+	}
+}
+
+// TestExplainStored explains calls from the store in the words in which it
+// explains them from their capture, with a whole Call-ID and a beginning.
+func TestExplainStored(t *testing.T) {
+	needEngine(t)
+	data := t.TempDir()
+	c := serving(t, nil, "run", "--data", data)
+	for _, name := range []string{"media-stops-early", "serial-fork", "proxy-with-media-relay", "call-id-reused", "forked-two-answers"} {
+		file, ids := scenarioFile(t, name)
+		if code, _, errs := command(t, "read", "--store", engineDSN(t, data), file); code != exitDone {
+			t.Fatalf("read --store: status %d: %s", code, errs)
+		}
+		_, want, _ := command(t, "explain", ids[0], "--read", file)
+		for _, id := range []string{ids[0], ids[0][:16]} {
+			code, got, errs := command(t, "explain", id, "--data", data)
+			if code != exitDone || got != want || want == "" {
+				t.Errorf("%s: status %d: %s\nfrom the store:\n%s\nfrom the capture:\n%s", name, code, errs, got, want)
+			}
+		}
+	}
+	code, out, errs := command(t, "explain", "nobody", "--data", data)
+	if line := complaint(t, errs); code != exitFailed || out != "" || !strings.Contains(line, `begins with "nobody"`) || !strings.Contains(line, "--read FILE") {
+		t.Errorf("status %d, %q, %q", code, out, errs)
+	}
+	// What an older release made lacks tables: that is said.
+	if code, _, errs := command(t, "sql", "--data", data, "--write", "DROP TABLE reports SYNC"); code != exitDone {
+		t.Fatal(errs)
+	}
+	_, ids := scenarioFile(t, "serial-fork")
+	if code, out, errs := command(t, "explain", ids[0], "--data", data); code != exitDone || !strings.Contains(out, "This store has no table reports") {
+		t.Errorf("status %d: %s%s", code, out, errs)
+	}
+	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
+		t.Errorf("status %d", code)
+	}
+}
+
+func TestPick(t *testing.T) {
+	var calls []*record.Call
+	for _, id := range []string{"ab", "abc", "abd", "x\x1b1", "x\x1b1"} {
+		calls = append(calls, &record.Call{CallID: id})
+	}
+	for _, c := range []struct{ want, id, err string }{
+		{"ab", "ab", ""}, {"abc", "abc", ""}, {"x", "x\x1b1", ""}, {"q", "", `begins with "q"; look there`}, {"a", "", `3 Call-IDs begin with "a"; give more`},
+	} {
+		id, err := pick(c.want, calls, "look there")
+		if id != c.id || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q: %q, %v", c.want, id, err)
+		}
+	}
+	for i := range 30 {
+		calls = append(calls, &record.Call{CallID: "m" + strings.Repeat("\x1b", i+1)})
+	}
+	if _, err := pick("m", calls, ""); err == nil || strings.Contains(err.Error(), "\x1b") || !strings.HasSuffix(err.Error(), "and 10 more") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,481 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// audible is how long a silence is told of.
+const audible = time.Second
+
+// buffer is the jitter-buffer model that the scores follow: the one whose R
+// is that of the stream. "" where none is.
+func (d *direction) buffer() string {
+	for _, st := range d.voice {
+		for _, m := range [...]struct {
+			name string
+			r    *float64
+		}{{"adaptive", st.AdaptiveR}, {"f200", st.F200R}, {"f50", st.F50R}} {
+			if st.RLQ != nil && m.r != nil && *m.r == *st.RLQ {
+				return m.name
+			}
+		}
+	}
+	return ""
+}
+
+func bufferName(model string) string {
+	switch model {
+	case "f50":
+		return "fixed 50 ms buffer"
+	case "f200":
+		return "fixed 200 ms buffer"
+	}
+	return "adaptive buffer"
+}
+
+// ceiling is the best R that the codec allows; the mean of the intervals where
+// it changed.
+func (d *direction) ceiling() (best float64, ok bool) {
+	if d.changed() {
+		return d.total.ceiling(), true
+	}
+	for _, st := range d.voice {
+		if st.RCeiling != nil && (!ok || *st.RCeiling < best) {
+			best, ok = *st.RCeiling, true
+		}
+	}
+	if !ok && d.total.weight > 0 { // no stream: a silence that was scored
+		return d.total.ceiling(), true
+	}
+	return best, ok
+}
+
+// changed reports whether the intervals have codecs with different ceilings.
+func (d *direction) changed() bool {
+	low, high := 0., 0.
+	for _, it := range d.spans {
+		if c := cellOf(it, ""); c.weight > 0 {
+			if high == 0 {
+				low, high = c.ceiling(), c.ceiling()
+			}
+			low, high = min(low, c.ceiling()), max(high, c.ceiling())
+		}
+	}
+	return high-low > 0.1
+}
+
+func (d *direction) scale() string {
+	for _, st := range d.voice {
+		if st.Scale != nil {
+			return *st.Scale
+		}
+	}
+	return ""
+}
+
+// fall is how many R points were lost to all but the codec.
+func (d *direction) fall() (float64, bool) {
+	c, ok := d.ceiling()
+	if !ok || d.sums.RLQ == nil {
+		return 0, false
+	}
+	return max(0, c-*d.sums.RLQ), true
+}
+
+// verdict is the answer in a line, the details come after it.
+func (s *story) verdict() string {
+	c := s.call
+	over := c.State != record.Answered && c.State != record.Open
+	switch c.MediaSeen {
+	case "none":
+		if over {
+			return "In short: it was not answered, and no media was seen."
+		}
+		return "In short: no media was seen in either direction, at places where it would have been."
+	case "unknown":
+		if over {
+			return "In short: it was not answered, and no media was seen."
+		}
+		return "In short: nothing is known of its quality: its media passed where nobody listens."
+	}
+	for _, d := range s.sides {
+		if slices.Contains(c.Flags, "one_way_audio") && d.dead(s) {
+			return fmt.Sprintf("In short: one-way audio: nothing came from the %s.", d.who)
+		}
+	}
+	var worse *direction
+	most := 0.
+	for _, d := range s.sides {
+		if fall, ok := d.fall(); ok && (worse == nil || fall > most) {
+			worse, most = d, fall
+		}
+	}
+	if worse == nil {
+		return "In short: media was seen, but there is no score for it; see what is unknown below."
+	}
+	how := "good"
+	switch {
+	case most >= 30:
+		how = "very bad"
+	case most >= 15:
+		how = "bad"
+	case most >= cheap:
+		how = "impaired"
+	}
+	text := "In short: " + how
+	if most < cheap {
+		if worse.total.mosMin > 0 && worse.total.weight > 0 && !worse.allGood() {
+			text += " on the whole, with bad moments"
+		}
+		return text + "."
+	}
+	cause := "loss"
+	switch {
+	case worse.total.quiet > worse.total.loss+worse.total.discard:
+		cause = "silence: its media was missing for part of the call"
+	case worse.total.discard > worse.total.loss:
+		cause = "packets that came too late"
+	case worse.total.discard > worse.total.loss/2:
+		cause = "loss and packets that came too late"
+	}
+	return fmt.Sprintf("%s, worst from %s, for %s.", text, worse.name, cause)
+}
+
+func (d *direction) allGood() bool {
+	for _, it := range d.spans {
+		if c := cellOf(it, d.buffer()); !c.good() {
+			return false
+		}
+	}
+	return true
+}
+
+// dead reports whether a side sent next to nothing while the call lasted.
+func (d *direction) dead(s *story) bool {
+	return d.sums.SilentMs != nil && s.call.DurationMs != nil && *d.sums.SilentMs > *s.call.DurationMs/2
+}
+
+// directions tell each side's media.
+func (s *story) directions() {
+	for _, d := range s.sides {
+		s.direction(d)
+	}
+}
+
+func (s *story) direction(d *direction) {
+	m := d.sums
+	if len(d.all) == 0 && m.Packets == nil && m.SilentMs == nil && m.RtcpLost == nil && m.RttMs == nil {
+		return
+	}
+	s.printf("\n%s", strings.ToUpper(d.name[:1])+d.name[1:])
+	if head := d.quality(); head != "" {
+		s.printf(": %s", head)
+	}
+	s.printf("\n")
+	row := func(name, format string, args ...any) { s.printf("  %-10s %s\n", name, fmt.Sprintf(format, args...)) }
+	if m.Packets != nil {
+		row("packets", "%s", d.packets())
+		row("jitter", "%s", d.jitter())
+		if b := d.bursts(); b != "" {
+			row("bursts", "%s", b)
+		}
+	} else {
+		row("packets", "none seen")
+	}
+	if why := d.reason(); why != "" {
+		row("why", "%s", why)
+	}
+	if cq := d.conversation(); cq != "" {
+		row("delay", "%s", cq)
+	}
+	for _, text := range s.silence(d) {
+		row("silence", "%s", text)
+	}
+	if m.HoldMs != nil && *m.HoldMs > 0 {
+		row("hold", "%s", seconds(*m.HoldMs))
+	}
+	if told := d.heard(); told != "" {
+		row("other end", "%s", told)
+	}
+	for _, st := range d.all {
+		row("seen", "%s", d.seen(st))
+	}
+}
+
+func (d *direction) quality() string {
+	m := d.sums
+	var parts []string
+	if m.Codec != nil {
+		codec := clean(*m.Codec)
+		for _, st := range d.voice {
+			if st.PtimeMs != nil {
+				codec += fmt.Sprintf(" %.0f ms", *st.PtimeMs)
+				break
+			}
+		}
+		parts = append(parts, codec)
+	}
+	if scale := d.scale(); scale != "" {
+		parts = append(parts, "scale "+clean(scale))
+	}
+	if m.MosLQ != nil {
+		text := fmt.Sprintf("MOS %.2f", *m.MosLQ)
+		if m.MosLQMin != nil {
+			text += fmt.Sprintf(" (worst interval %.2f)", *m.MosLQMin)
+		}
+		parts = append(parts, text)
+	}
+	if c, ok := d.ceiling(); ok && m.RLQ != nil {
+		parts = append(parts, rating(*m.RLQ, c))
+	} else if ok {
+		parts = append(parts, fmt.Sprintf("R at most %.1f", c))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (d *direction) packets() string {
+	m := d.sums
+	text := fmt.Sprint(*m.Packets)
+	if m.Expected != nil {
+		text += fmt.Sprintf(" of %d", *m.Expected)
+	}
+	if m.Lost != nil {
+		text += fmt.Sprintf(", %d lost", *m.Lost)
+		if m.LossPct != nil {
+			text += fmt.Sprintf(" (%.2f %%)", *m.LossPct)
+		}
+	}
+	if d.total.late != nil {
+		text += fmt.Sprintf(", %d too late for the %s", *d.total.late, bufferName(d.buffer()))
+	}
+	if m.Reordered != nil && *m.Reordered > 0 {
+		text += fmt.Sprintf(", %d reordered", *m.Reordered)
+	}
+	if m.Duplicates != nil && *m.Duplicates > 0 {
+		text += fmt.Sprintf(", %d twice", *m.Duplicates)
+	}
+	if len(m.SSRCs) > 1 {
+		text += fmt.Sprintf(", in %d streams one after the other", len(m.SSRCs))
+	}
+	return text
+}
+
+func (d *direction) jitter() string {
+	m := d.sums
+	if m.JitterMeanMs == nil {
+		return "unknown: the clock rate of its codec is not known"
+	}
+	text := fmt.Sprintf("mean %.1f ms", *m.JitterMeanMs)
+	if st := d.main(); st != nil && st.JitterP95Ms != nil {
+		text += fmt.Sprintf(", 95 %% below %.1f ms", *st.JitterP95Ms)
+	}
+	if m.JitterMaxMs != nil {
+		text += fmt.Sprintf(", most %.1f ms", *m.JitterMaxMs)
+	}
+	if st := d.main(); st != nil && st.DeltaMaxMs != nil {
+		text += fmt.Sprintf("; longest time between packets %s", seconds(*st.DeltaMaxMs))
+	}
+	return text
+}
+
+// main is the stream with most packets.
+func (d *direction) main() *record.Stream {
+	var most *record.Stream
+	for _, st := range d.voice {
+		if most == nil || st.Packets > most.Packets {
+			most = st
+		}
+	}
+	return most
+}
+
+func (d *direction) bursts() string {
+	st := d.main()
+	if st == nil || st.Lost == 0 {
+		return ""
+	}
+	var parts []string
+	if st.BurstR != nil {
+		how := "as if by chance"
+		if *st.BurstR >= 1.5 {
+			how = "in bursts"
+		}
+		parts = append(parts, fmt.Sprintf("loss came %s (burst ratio %.1f)", how, *st.BurstR))
+	}
+	if n := len(st.LossBursts); n > 0 {
+		for i := n - 1; i >= 0; i-- {
+			if st.LossBursts[i] > 0 {
+				run := fmt.Sprintf("longest run %d", i+1)
+				if i == n-1 {
+					run += " or more"
+				}
+				parts = append(parts, run)
+				break
+			}
+		}
+	}
+	if st.BurstDensityPct != nil && st.BurstMs != nil && st.GapDensityPct != nil {
+		parts = append(parts, fmt.Sprintf("%.0f %% in bursts of %s on average, %.1f %% between them", *st.BurstDensityPct, seconds(*st.BurstMs), *st.GapDensityPct))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// reason says what took R from its ceiling. What was taken over the whole
+// direction is split as the intervals say.
+func (d *direction) reason() string {
+	ceiling, ok := d.ceiling()
+	if !ok || d.sums.RLQ == nil || d.total.weight == 0 {
+		return ""
+	}
+	codec := d.total.codec / d.total.weight
+	text := rating(*d.sums.RLQ, ceiling)
+	if d.changed() {
+		text += " on average, as its codec changed"
+	} else if codec >= 0.05 {
+		text += fmt.Sprintf(" (%.1f less %.1f for the codec)", ceiling+codec, codec)
+	}
+	fall, _ := d.fall()
+	if taken := d.total.loss + d.total.discard + d.total.quiet; taken > 0 {
+		text += fmt.Sprintf(": loss took %.1f", fall*d.total.loss/taken)
+		if d.total.dropped > 0 {
+			text += fmt.Sprintf(", late packets %.1f", fall*d.total.discard/taken)
+		}
+		if d.total.quiet > 0 {
+			text += fmt.Sprintf(", silence %.1f", fall*d.total.quiet/taken)
+		}
+		return text + fmt.Sprintf(", codec %.1f", codec)
+	}
+	if fall < 0.05 {
+		return text + ": nothing was taken from it"
+	}
+	return text
+}
+
+func (d *direction) conversation() string {
+	if d.sums.MosCQ == nil {
+		return ""
+	}
+	text := ""
+	if d.total.delayed > 0 && d.total.delay/d.total.delayed < 0.05 {
+		text = "takes nothing from a conversation: "
+	} else if d.total.delayed > 0 {
+		text = fmt.Sprintf("takes another %.1f from a conversation: ", d.total.delay/d.total.delayed)
+	}
+	return text + fmt.Sprintf("MOS-CQ %.2f", *d.sums.MosCQ)
+}
+
+// silence says where media was missing that should have been there.
+func (s *story) silence(d *direction) []string {
+	m := d.sums
+	if m.SilentMs == nil || *m.SilentMs <= ms(audible) {
+		return nil
+	}
+	text := fmt.Sprintf("%s in all in which media of the %s should have come and did not", seconds(*m.SilentMs), d.who)
+	if len(d.voice) == 0 {
+		return []string{text + ": nothing came from the beginning to the end"}
+	}
+	out := []string{text}
+	first, last := d.voice[0].StartTime, d.voice[0].EndTime
+	for _, st := range d.voice[1:] {
+		if st.StartTime.Before(first) {
+			first = st.StartTime
+		}
+		if st.EndTime.After(last) {
+			last = st.EndTime
+		}
+	}
+	left := *m.SilentMs
+	if a := s.call.AnswerTime; a != nil && first.Sub(*a) > audible {
+		left -= ms(first.Sub(*a))
+		out = append(out, fmt.Sprintf("the %s's media began %s after the answer", d.who, seconds(ms(first.Sub(*a)))))
+	}
+	if e := s.call.EndTime; e != nil && e.Sub(last) > audible {
+		left -= ms(e.Sub(last))
+		what := "BYE"
+		if slices.Contains(s.call.Flags, "no_bye") {
+			what = "end of the call"
+		}
+		out = append(out, fmt.Sprintf("the %s's media stopped %s before the %s", d.who, seconds(ms(e.Sub(last))), what))
+	}
+	if left > ms(audible) {
+		out = append(out, fmt.Sprintf("it was missing for %s in between", seconds(left)))
+	}
+	return out
+}
+
+// heard is what the receiver of the direction told by RTCP.
+func (d *direction) heard() string {
+	m := d.sums
+	var parts []string
+	if m.RtcpLost != nil {
+		text := fmt.Sprintf("%d lost", *m.RtcpLost)
+		if m.RtcpLossPct != nil {
+			text += fmt.Sprintf(" (%.2f %%)", *m.RtcpLossPct)
+		}
+		if m.Lost != nil {
+			text += fmt.Sprintf(", here %d", *m.Lost)
+			if m.LossPct != nil {
+				text += fmt.Sprintf(" (%.2f %%)", *m.LossPct)
+			}
+		}
+		parts = append(parts, text)
+	} else if m.RtcpLossPct != nil {
+		parts = append(parts, fmt.Sprintf("%.2f %% lost", *m.RtcpLossPct))
+	}
+	if m.RtcpJitterMs != nil {
+		text := fmt.Sprintf("jitter %.1f ms", *m.RtcpJitterMs)
+		if m.JitterMeanMs != nil {
+			text += fmt.Sprintf(", here %.1f ms", *m.JitterMeanMs)
+		}
+		parts = append(parts, text)
+	}
+	if m.RttMs != nil {
+		parts = append(parts, fmt.Sprintf("round trip %.0f ms", *m.RttMs))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "told by RTCP: " + strings.Join(parts, "; ")
+}
+
+// seen is one capture point of a stream.
+func (d *direction) seen(st *record.Stream) string {
+	text := fmt.Sprintf("at %s: %s to %s", clean(st.Node), address(st.SrcIP, &st.SrcPort), address(st.DstIP, &st.DstPort))
+	if st.VLAN != nil {
+		text += fmt.Sprintf(", VLAN %d", *st.VLAN)
+	}
+	if st.Segment != nil {
+		text += ", segment " + clean(*st.Segment)
+	}
+	text += fmt.Sprintf(", SSRC %d", st.SSRC)
+	switch {
+	case slices.Contains(d.voice, st):
+	case slices.Contains(st.Flags, "foreign_stream"):
+		text += ", foreign: not counted"
+	case st.Media != nil && *st.Media == "video":
+		text += ", video: not scored"
+	default:
+		text += ", not counted again"
+	}
+	if !slices.Contains(d.voice, st) || len(d.voice) > 1 {
+		text += fmt.Sprintf(": %d packets, %d lost", st.Packets, st.Lost)
+		if st.MosLQ != nil {
+			text += fmt.Sprintf(", MOS %.2f", *st.MosLQ)
+		}
+	}
+	var flags []string
+	for _, f := range st.Flags {
+		if f != "plc_assumed" && f != "foreign_stream" {
+			flags = append(flags, clean(f))
+		}
+	}
+	if len(flags) > 0 {
+		text += " (" + strings.Join(flags, ", ") + ")"
+	}
+	return text
+}

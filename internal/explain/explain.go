@@ -1,0 +1,414 @@
+// Package explain tells what the records of a call say as a person would:
+// who called whom, how it went in either direction, when it was bad and why,
+// and what nobody knows. It is pure: rows in, text out.
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// Rows are the records of one Call-ID. Several calls have it where two 2xx
+// came, or where somebody used it again.
+type Rows struct {
+	Calls     []*record.Call
+	Attempts  []*record.Attempt
+	Streams   []*record.Stream
+	Intervals []*record.Interval
+	Reports   []*record.Report
+	Drops     []*record.Drop // while the calls lasted
+	// Lacks are tables and columns that the store does not have, as one of an
+	// older release: what they would say is unknown.
+	Lacks []string
+}
+
+// story is one call and what belongs to it.
+type story struct {
+	call     *record.Call
+	attempts []*record.Attempt
+	sides    [2]*direction // caller's, callee's
+	reports  []*record.Report
+	drops    []*record.Drop
+	only     bool // no other call has this Call-ID
+	out      strings.Builder
+}
+
+// direction is the media that one side sent.
+type direction struct {
+	name  string // caller to callee
+	who   string // caller
+	key   string // a
+	sums  *record.Side
+	all   []*record.Stream // at every capture point, video too
+	voice []*record.Stream // those that count for the call
+	spans []*record.Interval
+	total cell
+}
+
+// Text explains each call.
+func Text(rows *Rows) string {
+	calls := slices.Clone(rows.Calls)
+	slices.SortStableFunc(calls, func(x, y *record.Call) int {
+		return cmp.Or(x.FirstSeen.Compare(y.FirstSeen), compareTimes(x.AnswerTime, y.AnswerTime), strings.Compare(x.FromTag, y.FromTag), strings.Compare(x.ToTag, y.ToTag))
+	})
+	var b strings.Builder
+	for i, c := range calls {
+		if i > 0 {
+			b.WriteString("\n\n")
+		}
+		if len(calls) > 1 {
+			fmt.Fprintf(&b, "(%d of %d calls with this Call-ID)\n", i+1, len(calls))
+		}
+		s := newStory(rows, c, len(calls) == 1)
+		s.head()
+		s.directions()
+		s.timeline()
+		s.worst()
+		s.told()
+		s.unknown(rows.Lacks)
+		b.WriteString(s.out.String())
+	}
+	return b.String()
+}
+
+// compareTimes orders times; what never was comes last.
+func compareTimes(x, y *time.Time) int {
+	switch {
+	case x != nil && y != nil:
+		return x.Compare(*y)
+	case x != nil:
+		return -1
+	case y != nil:
+		return 1
+	}
+	return 0
+}
+
+func newStory(rows *Rows, c *record.Call, only bool) *story {
+	s := &story{call: c, only: only}
+	s.sides[0] = &direction{name: "caller to callee", who: "caller", key: "a", sums: &c.A}
+	s.sides[1] = &direction{name: "callee to caller", who: "callee", key: "b", sums: &c.B}
+	for _, a := range rows.Attempts {
+		if a.Domain == c.Domain && (only || a.FromTag == c.FromTag) {
+			s.attempts = append(s.attempts, a)
+		}
+	}
+	slices.SortStableFunc(s.attempts, func(x, y *record.Attempt) int {
+		return cmp.Or(x.FirstSeen.Compare(y.FirstSeen), strings.Compare(x.Branch, y.Branch))
+	})
+	for _, st := range rows.Streams {
+		if st.Domain != c.Domain || st.Direction == nil || !only && (!is(st.FromTag, c.FromTag) || !is(st.ToTag, c.ToTag)) {
+			continue
+		}
+		for _, d := range s.sides {
+			if d.key == *st.Direction {
+				d.all = append(d.all, st)
+			}
+		}
+	}
+	for _, d := range s.sides {
+		slices.SortStableFunc(d.all, func(x, y *record.Stream) int {
+			return cmp.Or(cmp.Compare(segment(x), segment(y)), x.StartTime.Compare(y.StartTime), strings.Compare(x.Node, y.Node), cmp.Compare(x.SSRC, y.SSRC))
+		})
+		d.voice = counted(d.all, node(c))
+	}
+	for i, d := range s.sides {
+		d.spans = s.intervals(rows.Intervals, d, s.sides[1-i])
+		for _, it := range d.spans {
+			d.total.merge(cellOf(it, d.buffer()))
+		}
+	}
+	for _, r := range rows.Reports {
+		if r.Domain == c.Domain && (only || s.during(r.Time)) {
+			s.reports = append(s.reports, r)
+		}
+	}
+	for _, d := range rows.Drops {
+		if d.Domain == c.Domain && !d.ToTime.Before(c.FirstSeen) && !d.FromTime.After(s.end()) {
+			s.drops = append(s.drops, d)
+		}
+	}
+	return s
+}
+
+// is compares a tag that may be unknown.
+func is(tag *string, want string) bool { return tag == nil || *tag == want }
+
+// end is when the call ended, as far as anything was seen of it.
+func (s *story) end() time.Time {
+	if s.call.EndTime != nil {
+		return *s.call.EndTime
+	}
+	end := s.call.FirstSeen
+	for _, d := range s.sides {
+		for _, st := range d.all {
+			if st.EndTime.After(end) {
+				end = st.EndTime
+			}
+		}
+	}
+	return end
+}
+
+func (s *story) during(t time.Time) bool {
+	return !t.Before(s.call.FirstSeen.Add(-width)) && !t.After(s.end().Add(width))
+}
+
+// intervals are those of the streams that count, and those in which nothing
+// came: they are of no stream, and their SSRC is 0.
+func (s *story) intervals(all []*record.Interval, d, other *direction) []*record.Interval {
+	var out []*record.Interval
+	silent := map[time.Time]bool{}
+	for _, it := range all {
+		if it.Domain != s.call.Domain || it.Direction == nil || *it.Direction != d.key {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(d.voice, func(st *record.Stream) bool {
+			return st.SSRC == it.SSRC && st.SrcIP == it.SrcIP && st.DstIP == it.DstIP && st.SrcPort == it.SrcPort && st.DstPort == it.DstPort && st.Node == it.Node &&
+				!it.Time.Before(st.StartTime.Add(-width)) && !it.Time.After(st.EndTime)
+		}):
+		case it.SSRC == 0 && it.Packets == 0 && !silent[it.Time] && s.during(it.Time) && (s.only || between(d.voice, it.SrcIP, it.DstIP) || between(other.voice, it.DstIP, it.SrcIP)):
+			silent[it.Time] = true
+		default:
+			continue
+		}
+		out = append(out, it)
+	}
+	slices.SortStableFunc(out, func(x, y *record.Interval) int { return cmp.Or(x.Time.Compare(y.Time), cmp.Compare(x.SSRC, y.SSRC)) })
+	return out
+}
+
+func between(streams []*record.Stream, src, dst netip.Addr) bool {
+	return slices.ContainsFunc(streams, func(st *record.Stream) bool { return st.SrcIP == src && st.DstIP == dst })
+}
+
+// node is that of the measuring point.
+func node(c *record.Call) string {
+	if c.MeasuredAt == nil {
+		return ""
+	}
+	at := *c.MeasuredAt
+	if i := strings.LastIndexByte(at, '/'); i >= 0 {
+		at = at[:i]
+	}
+	return at
+}
+
+// segment is how far along its path a stream was seen: the first number of
+// 2/3; 0 where it was seen at one point only.
+func segment(st *record.Stream) int {
+	n := 0
+	if st.Segment != nil {
+		fmt.Sscanf(*st.Segment, "%d/", &n)
+	}
+	return n
+}
+
+// counted are the voice streams that count for the call: those nearest to the
+// receiver. The same media seen once more does not count again.
+func counted(all []*record.Stream, at string) []*record.Stream {
+	var out []*record.Stream
+	voice := func(st *record.Stream) bool {
+		return st.Packets > 0 && (st.Media == nil || *st.Media != "video") && !slices.Contains(st.Flags, "foreign_stream")
+	}
+	for i, st := range all {
+		again := !voice(st)
+		for j, o := range all {
+			if again || i == j || !voice(o) || !overlap(st, o) {
+				continue
+			}
+			same := st.SSRC == o.SSRC && st.SrcIP == o.SrcIP && st.SrcPort == o.SrcPort && st.DstIP == o.DstIP && st.DstPort == o.DstPort
+			again = segment(o) > segment(st) || same && segment(o) == segment(st) && ((o.Node == at) != (st.Node == at) && o.Node == at || (o.Node == at) == (st.Node == at) && j < i)
+		}
+		if !again {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// overlap reports whether o ran beside st for most of its time.
+func overlap(st, o *record.Stream) bool {
+	from, to := st.StartTime, st.EndTime
+	if o.StartTime.After(from) {
+		from = o.StartTime
+	}
+	if o.EndTime.Before(to) {
+		to = o.EndTime
+	}
+	return to.Sub(from)*2 >= st.EndTime.Sub(st.StartTime)
+}
+
+func (s *story) printf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
+
+// head says who called whom, when, and how it ended.
+func (s *story) head() {
+	c := s.call
+	s.printf("Call %s\n", clean(c.CallID))
+	s.printf("  %s called %s\n", party(c.Caller, c.CallerHost, c.CallerDisplay, c.CallerAgent), party(c.Callee, c.CalleeHost, nil, c.CalleeAgent))
+	s.printf("  %s UTC%s", c.FirstSeen.UTC().Format(time.DateTime), s.path())
+	if len(c.Nodes) > 0 {
+		s.printf(", seen at %s", clean(strings.Join(c.Nodes, ", ")))
+	}
+	if c.MeasuredAt != nil {
+		s.printf(", its media measured at %s", clean(*c.MeasuredAt))
+	}
+	if c.Domain != "default" && c.Domain != "" {
+		s.printf(" (domain %s)", clean(c.Domain))
+	}
+	s.printf("\n  %s\n", sentence(s.course()))
+	if c.SessionID != "" && c.SessionID != c.CallID {
+		s.printf("  A leg of session %s.\n", clean(c.SessionID))
+	}
+	if len(s.attempts) > 1 || len(s.attempts) == 1 && !s.attempts[0].Won && c.State != record.Open {
+		for _, a := range s.attempts {
+			s.printf("  Tried %s: %s\n", target(a), outcome(a))
+		}
+	}
+	if flags := remarks(c.Flags); len(flags) > 0 {
+		s.printf("  Flags: %s\n", strings.Join(flags, ", "))
+	}
+	s.printf("\n%s\n", s.verdict())
+}
+
+func party(user, host string, display, agent *string) string {
+	if user == "" {
+		user = "somebody"
+	}
+	text := clean(user)
+	var more []string
+	if display != nil && *display != user && *display != "" {
+		more = append(more, `"`+clean(*display)+`"`)
+	}
+	if host != "" {
+		more = append(more, clean(host))
+	}
+	if agent != nil && *agent != "" {
+		more = append(more, clean(*agent))
+	}
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
+	}
+	return text
+}
+
+func (s *story) path() string {
+	c := s.call
+	if c.SrcIP == nil || c.DstIP == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %s to %s by %s", address(*c.SrcIP, c.SrcPort), address(*c.DstIP, c.DstPort), cmp.Or(clean(c.Transport), "?"))
+}
+
+// course are the parts of a sentence on how the call went.
+func (s *story) course() []string {
+	c := s.call
+	var parts []string
+	switch {
+	case c.PddMs != nil:
+		parts = append(parts, "rang after "+seconds(*c.PddMs))
+	case c.SrdMs != nil && c.State != record.Answered:
+		parts = append(parts, "progress after "+seconds(*c.SrdMs))
+	}
+	if c.SetupMs != nil {
+		parts = append(parts, "was answered after "+seconds(*c.SetupMs))
+	} else if c.AnswerTime != nil {
+		parts = append(parts, "was answered")
+	}
+	if c.DurationMs != nil {
+		parts = append(parts, "lasted "+seconds(*c.DurationMs))
+	}
+	status := ""
+	if c.FinalStatus != nil {
+		status = fmt.Sprint(*c.FinalStatus)
+		if c.FinalReason != nil {
+			status += " " + clean(*c.FinalReason)
+		}
+	}
+	switch c.State {
+	case record.Answered:
+		switch by := value(c.HangupBy); {
+		case slices.Contains(c.Flags, "no_bye"):
+			parts = append(parts, "no BYE was seen")
+		case by == "network":
+			parts = append(parts, "the network ended it")
+		case by != "":
+			parts = append(parts, "the "+by+" hung up")
+		default:
+			parts = append(parts, "nobody knows who hung up")
+		}
+	case record.Open:
+		parts = append(parts, "is in progress, or its end was not seen")
+	case record.Cancelled:
+		parts = append(parts, "the caller gave up before an answer")
+	case record.Timeout:
+		parts = append(parts, "got no final response")
+	case record.Busy, record.Rejected, record.Unauthenticated, record.Redirected, record.Failed:
+		after := ""
+		if c.EndTime != nil && c.StartTime != nil {
+			after = " after " + seconds(ms(c.EndTime.Sub(*c.StartTime)))
+		}
+		what := "failed"
+		if c.State != record.Failed {
+			what = fmt.Sprintf("failed (%s)", c.State)
+		}
+		parts = append(parts, fmt.Sprintf("%s with %s%s", what, cmp.Or(status, "no status seen"), after))
+	default:
+		parts = append(parts, string(c.State))
+	}
+	if c.CauseQ850 != nil {
+		parts = append(parts, fmt.Sprintf("Q.850 cause %d", *c.CauseQ850))
+	}
+	if c.CauseSIP != nil {
+		parts = append(parts, fmt.Sprintf("SIP cause %d", *c.CauseSIP))
+	}
+	return parts
+}
+
+func target(a *record.Attempt) string {
+	text := value(a.RequestHost)
+	if a.DstIP != nil {
+		at := address(*a.DstIP, a.DstPort)
+		if text != "" && !strings.HasPrefix(at, text) {
+			at += " for " + clean(text)
+		}
+		text = at
+	}
+	if a.TrunkOut != nil {
+		text += " (trunk " + clean(*a.TrunkOut) + ")"
+	}
+	return cmp.Or(text, "an unknown target")
+}
+
+func outcome(a *record.Attempt) string {
+	text := "no final response"
+	if a.Status != nil {
+		text = strings.TrimSpace(fmt.Sprintf("%d %s", *a.Status, clean(value(a.Reason))))
+	}
+	if a.EndTime != nil && a.StartTime != nil {
+		text += " after " + seconds(ms(a.EndTime.Sub(*a.StartTime)))
+	}
+	if a.Won {
+		text += ", which made the call"
+	}
+	return text
+}
+
+// remarks are flags that no other sentence tells.
+func remarks(flags []string) []string {
+	told := []string{"plc_assumed", "no_bye", "capture_loss", "one_way_audio", "no_media"}
+	var out []string
+	for _, f := range flags {
+		if !slices.Contains(told, f) {
+			out = append(out, clean(f))
+		}
+	}
+	return out
+}
