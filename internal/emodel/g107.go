@@ -2,11 +2,11 @@
 // factor R and the mean opinion score. It is arithmetic without state.
 //
 // It holds the narrowband model of ITU-T G.107 in full, the short form that a
-// passive probe can fill in (R and its parts), the codec table of G.113
-// Appendix I with the standing of each value, and the simplified model that
-// other tools use. All R are on the narrowband scale, 0 to 100. The wideband
-// (G.107.1) and fullband (G.107.2) models have scales of their own: Scale is
-// their place.
+// passive probe can fill in (R and its parts) of the narrowband, wideband
+// (G.107.1) and fullband (G.107.2) models, the codec table of G.113 Appendix I
+// and later with the standing of each value, and the simplified model that
+// other tools use. Each model has a scale of its own for R, and R of two scales
+// do not compare; their MOS are each within their own band's listening context.
 package emodel
 
 import "math"
@@ -159,11 +159,15 @@ func IddSensitive(ta, sT, mT float64) float64 {
 // packets: from ie without loss towards 95 (G.107 equation 7-29). burstR
 // below 1, loss more evenly spaced than random, counts as 1; ppl below 0 as
 // 0.
-func IeEff(ie, bpl, ppl, burstR float64) float64 {
+func IeEff(ie, bpl, ppl, burstR float64) float64 { return ieEff(NB.ieLimit(), ie, bpl, ppl, burstR) }
+
+// ieEff is IeEff towards another limit than 95. An ie that is beyond the limit
+// by itself gets no better by loss.
+func ieEff(limit, ie, bpl, ppl, burstR float64) float64 {
 	if ppl <= 0 {
 		return ie
 	}
-	return ie + (95-ie)*ppl/(ppl/max(burstR, 1)+bpl)
+	return ie + max(limit-ie, 0)*ppl/(ppl/max(burstR, 1)+bpl)
 }
 
 func sq(x float64) float64 { return x * x }

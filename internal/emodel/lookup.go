@@ -1,6 +1,7 @@
 package emodel
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -10,24 +11,33 @@ type Format struct {
 	Encoding string // encoding name of the rtpmap, in any case: "PCMU", "G729"
 	Fmtp     string // parameters of the fmtp line: "annexb=no", "mode-set=7;octet-align=1"
 	// PayloadBytes is the RTP payload size that most packets have, 0 where it
-	// is not known. It tells the mode of G.723.1, iLBC and AMR.
+	// is not known. It tells the mode of G.723.1, iLBC, AMR and AMR-WB, and with
+	// PtimeMs the bit rate.
 	PayloadBytes int
-	// PtimeMs is the media time of a packet, ms, 0 where it is not known: with
-	// the size it gives the bit rate of Opus.
-	PtimeMs float64
-	// Head is the first byte of the payload: the mode of Opus and EVS; valid iff
-	// HasHead.
-	Head    uint8
-	HasHead bool
+	PtimeMs      float64 // time that a packet covers, ms; 0 where it is not known
+	// FirstByte is the first byte of the RTP payload, valid iff FirstByteKnown.
+	// In Opus it tells the audio bandwidth. In AMR and AMR-WB it begins with
+	// the mode that the sender asks of the other side, not its own: their mode
+	// is told by the size.
+	FirstByte      uint8
+	FirstByteKnown bool
 	// NoPLC scores G.711 as if its receiver concealed no loss (Bpl 4.3, not
 	// 25.1). Nothing on the wire tells; it is configuration's.
 	NoPLC bool
 }
 
-// Lookup finds the codec of a format, on the scale that it belongs to. It is
-// false for codecs that no model has an Ie for (Speex, L16 ...): they have no
-// R, and are never given that of another. Where the format leaves open which
-// mode is used, the one assumed has IeStatus Assumed.
+// kbps is the bit rate of the payload in kbit/s, 0 where it is not known.
+func (f Format) kbps() float64 {
+	if f.PayloadBytes <= 0 || !(f.PtimeMs > 0) {
+		return 0
+	}
+	return float64(f.PayloadBytes) * 8 / f.PtimeMs
+}
+
+// Lookup finds the codec of a format, on the scale of its audio bandwidth. It
+// is false for codecs that have no Ie anywhere (Speex, unknown ones): they have
+// no R, and are never given that of another. Where the format leaves open which
+// mode is used, the one taken has IeStatus Assumed.
 func Lookup(f Format) (Codec, bool) {
 	switch strings.ToUpper(f.Encoding) {
 	case "PCMU", "PCMA":
@@ -68,16 +78,15 @@ func Lookup(f Format) (Codec, bool) {
 	case "EVRC", "EVRC0":
 		return is127, true
 	case "G722":
-		return g722x64, true
+		return g722, true
 	case "G7221":
-		if parameter(f.Fmtp, "bitrate") == "32000" {
-			return g7221x32, true
-		}
-		return g7221x24, true
+		return g7221(f)
 	case "AMR-WB":
-		return amrWBMode(f), true
+		return amrWBModeOf(f), true
 	case "EVS":
-		return evs, true
+		c := evs
+		c.Kbps = f.kbps()
+		return c, true
 	case "OPUS":
 		return opus(f), true
 	}
@@ -132,27 +141,27 @@ func ilbc(f Format) Codec {
 	return ilbc30
 }
 
-// amrBits are the speech bits of a frame by mode (RFC 4867 3.6, table 1).
-var amrBits = [8]int{95, 103, 118, 134, 148, 159, 204, 244}
-
-// amrMode tells the mode by the size of a packet of one frame, else by a
-// mode-set that leaves no choice, else assumes the highest: AMR adapts, and
-// an unrestricted sender begins there.
-//
-// The size is, bandwidth-efficient (RFC 4867 4.3), 4 bits of mode request, 6
-// of table of contents and the speech; octet-aligned (4.4) a byte, a byte and
-// the speech. No size of the one is that of another mode in the other, so the
-// fmtp need not be known.
-func amrMode(f Format) Codec {
-	for mode, bits := range amrBits {
-		if f.PayloadBytes == (4+6+bits+7)/8 || f.PayloadBytes == 2+(bits+7)/8 {
-			return amr[mode]
+// g7221 tells the rate by the bitrate of the fmtp, which RFC 5577 demands, else
+// by that of the packets, else assumes the lower. It is false for the other
+// rates: 48 kbit/s only Annex C has, which is super-wideband and without an Ie.
+func g7221(f Format) (Codec, bool) {
+	bitrate, status := parameter(f.Fmtp, "bitrate"), Verify
+	if bitrate == "" {
+		if kbps := f.kbps(); kbps > 0 {
+			bitrate = strconv.Itoa(int(math.Round(kbps)) * 1000)
+		} else {
+			bitrate, status = "24000", Assumed
 		}
 	}
-	if mode, err := strconv.Atoi(parameter(f.Fmtp, "mode-set")); err == nil && mode >= 0 && mode < len(amr) {
-		return amr[mode]
+	var c Codec
+	switch bitrate {
+	case "24000":
+		c = g7221x24
+	case "32000":
+		c = g7221x32
+	default:
+		return Codec{}, false
 	}
-	c := amr[7]
-	c.IeStatus = Assumed
-	return c
+	c.IeStatus = status
+	return c, true
 }

@@ -15,7 +15,7 @@ func MOS(r float64) float64 {
 	return cubic(r)
 }
 
-// ClampedMOS is MOS within 1 to 4.5, the scale that records store.
+// ClampedMOS is MOS within 1 to 4.5, for records of narrowband.
 func ClampedMOS(r float64) float64 { return max(1, MOS(r)) }
 
 func cubic(r float64) float64 { return 1 + 0.035*r + r*(r-60)*(100-r)*7e-6 }

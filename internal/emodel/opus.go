@@ -1,27 +1,41 @@
 package emodel
 
-import "strconv"
+import "strings"
 
-// No standard has factors for Opus and EVS. These are what other open tools
-// take, on the scale of G.107.2.
-var (
-	fullband = Codec{Name: "Opus", Kbps: 32, Scale: FB, Ie: 10.2, Bpl: 4.3, IeStatus: Assumed, BplStatus: Assumed, Source: "as EVS"}
-	evs      = Codec{Name: "EVS", Kbps: 24.4, Scale: FB, Ie: 10.2, Bpl: 4.3, IeStatus: Assumed, BplStatus: Assumed, Source: "G.107.2 examples"}
-)
+// opusRow are the factors of Opus at one bit rate: Ie, and Bpl at random and at
+// bursty loss.
+type opusRow struct{ kbps, ie, bpl, bursty float64 }
 
-const opusSource = "Opus E-model (M. Alahmadi)"
+// opusTable are the rows of one audio bandwidth and rate control, by rising
+// bit rate.
+type opusTable struct {
+	name      string
+	bandwidth opusBandwidth
+	cbr       bool
+	scale     Scale
+	rows      []opusRow
+}
 
-// opusTables have what research measured of Opus, by bandwidth and in order of
-// its bit rate: narrowband and wideband on their scales, superwideband on the
-// fullband one.
-var opusTables = [...][]Codec{
-	opusTable(NB, "Opus NB", [][4]float64{
-		{6, 23.00, 24.6, 15.4}, {7, 21.26, 22.5, 14.4}, {8, 16.02, 20.3, 13.5}, {9, 11.74, 18.9, 12.4}, {10, 6.20, 15.3, 10.5}, {11, 2.03, 16.0, 10.7},
-	}),
-	opusTable(WB, "Opus WB", [][4]float64{
-		{11, 28.41, 23.9, 20.1}, {12, 23.30, 22.2, 18.9}, {13, 19.96, 19.5, 16.9}, {14, 20.77, 17.6, 15.8}, {15, 18.06, 18.7, 16.1},
-	}),
-	opusTable(FB, "Opus SWB", [][4]float64{
+// opusTables are measurements from research (M. Alahmadi, Opus E-model): no
+// recommendation has factors of Opus. Each bandwidth is put on the scale of its
+// own listening context: narrowband on NB, wideband on WB, and super-wideband,
+// which has no model of its own, on FB. The source names neither the scale nor
+// what Ie goes towards as loss grows, nor whether its bursty Bpl was fitted with
+// BurstR in the formula: so Bpl is assumed, whatever stands in the row.
+var opusTables = [...]opusTable{
+	{"Opus NB VBR", opusNB, false, NB, []opusRow{
+		{6, 23.00, 24.6, 15.4}, {7, 21.26, 22.5, 14.4}, {8, 16.02, 20.3, 13.5}, {9, 11.74, 18.9, 12.4},
+	}},
+	{"Opus NB CBR", opusNB, true, NB, []opusRow{
+		{8, 19.25, 15.1, 10.1}, {10, 6.20, 15.3, 10.5}, {11, 2.03, 16.0, 10.7},
+	}},
+	{"Opus WB VBR", opusWB, false, WB, []opusRow{
+		{11, 28.41, 23.9, 20.1}, {12, 23.30, 22.2, 18.9}, {13, 19.96, 19.5, 16.9},
+	}},
+	{"Opus WB CBR", opusWB, true, WB, []opusRow{
+		{12, 29.76, 24.8, 20.8}, {13, 26.16, 23.0, 19.4}, {14, 20.77, 17.6, 15.8}, {15, 18.06, 18.7, 16.1},
+	}},
+	{"Opus SWB VBR", opusSWB, false, FB, []opusRow{
 		{14, 38.06, 16.5, 9.1},
 		{16, 30.16, 11.8, 10.1},
 		{19, 23.81, 10.7, 8.9},
@@ -32,60 +46,115 @@ var opusTables = [...][]Codec{
 		{34, 14.76, 10.1, 8.5},
 		{37, 12.08, 10.4, 8.3},
 		{40, 10.67, 9.8, 8.0},
-	}),
+	}},
 }
 
-func opusTable(s Scale, name string, rows [][4]float64) []Codec {
-	var all []Codec
-	for _, r := range rows {
-		all = append(all, Codec{
-			Name: name + " " + strconv.Itoa(int(r[0])), Kbps: r[0], Scale: s, Ie: r[1], Bpl: r[2], BplBursty: r[3], IeStatus: Derived, BplStatus: Derived, Source: opusSource,
-		})
+// codec is the codec of a row, or of what lies between two.
+func (t *opusTable) codec(r opusRow, s Status) Codec {
+	return Codec{
+		Name: t.name, Kbps: r.kbps, Scale: t.scale, Ie: r.ie, Bpl: r.bpl, BplBursty: r.bursty,
+		IeStatus: s, BplStatus: Assumed, Source: fromOpus,
 	}
-	return all
 }
 
-// opus finds the factors by bandwidth (RFC 6716 3.1, the first five bits of a
-// packet) and bit rate: between two rows of the table by a straight line, half
-// a kbit/s beyond its ends by the last row. Elsewhere it assumes.
+// opusMargin is how far outside of a table, in kbit/s, its nearest row stands
+// in: rates are means over an interval, and waver.
+const opusMargin = 1
+
+// at finds the factors at a bit rate: those of a row, or on the line between
+// two. Past the ends, as far as opusMargin, they are the last row's, and
+// inside is false.
+func (t *opusTable) at(kbps float64) (r opusRow, inside, ok bool) {
+	first, last := t.rows[0], t.rows[len(t.rows)-1]
+	switch {
+	case !(kbps >= first.kbps-opusMargin && kbps <= last.kbps+opusMargin): // nor NaN
+		return opusRow{}, false, false
+	case kbps < first.kbps:
+		r = first
+	case kbps > last.kbps:
+		r = last
+	default:
+		inside = true
+		i := 1
+		for kbps > t.rows[i].kbps {
+			i++
+		}
+		a, b := t.rows[i-1], t.rows[i]
+		share := (kbps - a.kbps) / (b.kbps - a.kbps)
+		between := func(x, y float64) float64 { return x*(1-share) + y*share } // exact at both ends
+		r = opusRow{ie: between(a.ie, b.ie), bpl: between(a.bpl, b.bpl), bursty: between(a.bursty, b.bursty)}
+	}
+	r.kbps = kbps
+	return r, inside, true
+}
+
+// opusBandwidth is the audio bandwidth that a packet of Opus is coded in.
+type opusBandwidth uint8
+
+const (
+	opusNB opusBandwidth = iota
+	opusMB
+	opusWB
+	opusSWB
+	opusFB
+)
+
+// opusTOC reads the bandwidth out of the first byte of a packet (RFC 6716 3.1):
 //
 //	 0 1 2 3 4 5 6 7
 //	+-+-+-+-+-+-+-+-+
 //	| config  |s| c |
 //	+-+-+-+-+-+-+-+-+
+//
+// config 0 to 11 is SILK, 12 to 15 hybrid, 16 to 31 CELT (table 2).
+func opusTOC(b uint8) opusBandwidth {
+	switch config := b >> 3; {
+	case config < 4:
+		return opusNB
+	case config < 8:
+		return opusMB
+	case config < 12:
+		return opusWB
+	case config < 14:
+		return opusSWB
+	case config < 16:
+		return opusFB
+	case config < 20:
+		return opusNB
+	case config < 24:
+		return opusWB
+	case config < 28:
+		return opusSWB
+	default:
+		return opusFB
+	}
+}
+
+// opus scores by bandwidth and bit rate where there is a row for them. Rate
+// control is variable unless the fmtp asks for a constant one (cbr=1, RFC 7587
+// 6.1); where only the other one's table has the rate, that stands in. Whatever
+// is in no table, mediumband and fullband with it, is taken for fullband with
+// the factors of other tools.
 func opus(f Format) Codec {
-	if !f.HasHead || f.PtimeMs <= 0 || f.PayloadBytes <= 0 {
-		return fullband
-	}
-	var table []Codec
-	switch config := f.Head >> 3; {
-	case config < 4, config >= 16 && config < 20: // SILK and CELT, narrowband
-		table = opusTables[0]
-	case config >= 8 && config < 12, config >= 20 && config < 24: // wideband
-		table = opusTables[1]
-	case config >= 12 && config < 14, config >= 24 && config < 28: // superwideband
-		table = opusTables[2]
-	default: // mediumband and fullband
-		return fullband
-	}
-	kbps := float64(f.PayloadBytes) * 8 / f.PtimeMs
-	last := table[len(table)-1]
-	if kbps < table[0].Kbps-0.5 || kbps > last.Kbps+0.5 {
-		return fullband
-	}
-	for i, high := range table {
-		if kbps > high.Kbps {
-			continue
+	kbps := f.kbps()
+	if f.FirstByteKnown && kbps > 0 {
+		bandwidth, cbr := opusTOC(f.FirstByte), strings.TrimSpace(parameter(f.Fmtp, "cbr")) == "1"
+		for _, own := range [...]bool{true, false} {
+			for i := range opusTables {
+				t := &opusTables[i]
+				if t.bandwidth != bandwidth || (t.cbr == cbr) != own {
+					continue
+				}
+				if r, inside, ok := t.at(kbps); ok {
+					if own && inside {
+						return t.codec(r, Derived)
+					}
+					return t.codec(r, Assumed)
+				}
+			}
 		}
-		if i == 0 {
-			return high
-		}
-		low := table[i-1]
-		share := (kbps - low.Kbps) / (high.Kbps - low.Kbps)
-		between := func(a, b float64) float64 { return a + (b-a)*share }
-		c := high
-		c.Kbps, c.Ie, c.Bpl, c.BplBursty = kbps, between(low.Ie, high.Ie), between(low.Bpl, high.Bpl), between(low.BplBursty, high.BplBursty)
-		return c
 	}
-	return last
+	c := opusUnknown
+	c.Kbps = kbps
+	return c
 }

@@ -17,7 +17,8 @@ func ordered(t *rapid.T, what string, lo, hi float64) (a, b float64) {
 const slack = 1e-9
 
 // TestWorseNeverRaises: more loss, more absolute delay (without echo) or
-// burstier loss raises neither R nor the MOS that is stored.
+// burstier loss raises neither R nor the MOS that is stored, for no codec and
+// on no scale; alone as well as together.
 func TestWorseNeverRaises(t *testing.T) {
 	codecs := Codecs()
 	rapid.Check(t, func(t *rapid.T) {
@@ -29,11 +30,17 @@ func TestWorseNeverRaises(t *testing.T) {
 		if bad > good+slack {
 			t.Fatalf("R rises from %v to %v", good, bad)
 		}
-		if c.Scale.MOS(bad) > c.Scale.MOS(good)+slack {
-			t.Fatalf("MOS rises from %v to %v", c.Scale.MOS(good), c.Scale.MOS(bad))
+		mosGood, mosBad := c.Scale.MOS(good), c.Scale.MOS(bad)
+		if mosBad > mosGood+slack {
+			t.Fatalf("MOS rises from %v to %v", mosGood, mosBad)
+		}
+		for _, alone := range []float64{R(c, ppl2, burst1, ta1), R(c, ppl1, burst2, ta1), R(c, ppl1, burst1, ta2)} {
+			if alone > good+slack || c.Scale.MOS(alone) > mosGood+slack {
+				t.Fatalf("R goes from %v to %v, MOS from %v to %v", good, alone, mosGood, c.Scale.MOS(alone))
+			}
 		}
 		if c.Scale != NB || c.BplBursty > 0 {
-			return // the full model is that of narrowband
+			return // of which there is no full model here
 		}
 
 		p := Defaults()
@@ -115,6 +122,11 @@ func TestMOSBounds(t *testing.T) {
 		if m := ClampedMOS(r); m < 1 || m > 4.5 {
 			t.Fatalf("ClampedMOS(%v) = %v", r, m)
 		}
+		for _, s := range []Scale{NB, WB, FB} {
+			if m := s.MOS(r); !(m >= 1 && m <= 4.5) {
+				t.Fatalf("%v: MOS(%v) = %v", s, r, m)
+			}
+		}
 		if r2 := RFromMOS(rapid.Float64().Draw(t, "m")); !(r2 > 6.5 && r2 <= 100+slack) {
 			t.Fatalf("RFromMOS = %v", r2)
 		}
@@ -122,4 +134,21 @@ func TestMOSBounds(t *testing.T) {
 	if MOS(4.2) >= 1 {
 		t.Error("MOS is clamped: the vectors below 1 are of the bare cubic")
 	}
+}
+
+// TestAnyFactorsNeverRaise is TestWorseNeverRaises for what configuration may
+// make of a codec: any Ie of the scale, above what loss goes towards too, and
+// a BplBursty on either side of Bpl.
+func TestAnyFactorsNeverRaise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := Codec{Scale: rapid.SampledFrom([]Scale{NB, WB, FB}).Draw(t, "scale")}
+		c.Ie = rapid.Float64Range(0, c.Scale.Base()).Draw(t, "ie")
+		c.Bpl = rapid.Float64Range(0.01, 100).Draw(t, "bpl")
+		c.BplBursty = rapid.Float64Range(0, 100).Draw(t, "bursty")
+		ppl1, ppl2 := ordered(t, "ppl", 0, 100)
+		burst1, burst2 := ordered(t, "burstR", 0.5, 3)
+		if good, bad := R(c, ppl1, burst1, 0), R(c, ppl2, burst2, 0); bad > good+slack || c.Scale.MOS(bad) > c.Scale.MOS(good)+slack {
+			t.Fatalf("R rises from %v to %v", good, bad)
+		}
+	})
 }

@@ -77,7 +77,7 @@ func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
 	}
 	f := emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, NoPLC: s.NoPLC}
 	if !s.SRTP {
-		f.PayloadBytes, f.PtimeMs, f.Head, f.HasHead = bytes, ptimeMs, uint8(s.Head), s.Head != 0
+		f.PayloadBytes, f.PtimeMs, f.FirstByte, f.FirstByteKnown = bytes, ptimeMs, uint8(s.Head), s.Head != 0
 	}
 	return f
 }
