@@ -212,11 +212,8 @@ func (d *direction) quality() string {
 	var parts []string
 	if m.Codec != nil {
 		codec := clean(*m.Codec)
-		for _, st := range d.voice {
-			if st.PtimeMs != nil {
-				codec += fmt.Sprintf(" %.0f ms", *st.PtimeMs)
-				break
-			}
+		if i := slices.IndexFunc(d.voice, func(st *record.Stream) bool { return st.PtimeMs != nil }); i >= 0 {
+			codec += fmt.Sprintf(" %.0f ms", *d.voice[i].PtimeMs)
 		}
 		parts = append(parts, codec)
 	}

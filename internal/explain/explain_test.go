@@ -218,9 +218,18 @@ func TestBareRows(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{seconds(12), "12 ms"}, {seconds(1500), "1.5 s"}, {seconds(200_000), "3 min 20 s"}, {seconds(3_599_900), "1 h"}, {seconds(60_000), "1 min"}, {seconds(5_400_000), "1 h 30 min"},
-		{offset(-2 * time.Second), "-0:02"}, {offset(65 * time.Second), "+1:05"}, {offset(3661 * time.Second), "+1:01:01"},
-		{clean("a\tb\x7f\u202e\xff"), "a?b???"}, {sentence(nil), "Nothing is known of how it went."}, {sentence([]string{"rang", "fell"}), "Rang, fell."},
+		{seconds(12), "12 ms"},
+		{seconds(1500), "1.5 s"},
+		{seconds(200_000), "3 min 20 s"},
+		{seconds(3_599_900), "1 h"},
+		{seconds(60_000), "1 min"},
+		{seconds(5_400_000), "1 h 30 min"},
+		{offset(-2 * time.Second), "-0:02"},
+		{offset(65 * time.Second), "+1:05"},
+		{offset(3661 * time.Second), "+1:01:01"},
+		{clean("a\tb\x7f\u202e\xff"), "a?b???"},
+		{sentence(nil), "Nothing is known of how it went."},
+		{sentence([]string{"rang", "fell"}), "Rang, fell."},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)

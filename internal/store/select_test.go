@@ -35,11 +35,11 @@ func selected[R any](t *testing.T, s *store.Store, bare *R) {
 			if (f.Type.Kind() == reflect.Slice || f.Type.Kind() == reflect.Map) && g.Len() == 0 && w.Len() == 0 {
 				continue
 			}
-			if at, ok := w.Interface().(time.Time); ok && at.IsZero() {
+			if at, ok := reflect.TypeAssert[time.Time](w); ok && at.IsZero() {
 				continue // the columns begin in 1970
 			}
 			if !reflect.DeepEqual(g.Interface(), w.Interface()) {
-				if s, ok := w.Interface().(interface{ IsValid() bool }); ok && !s.IsValid() {
+				if s, ok := reflect.TypeAssert[interface{ IsValid() bool }](w); ok && !s.IsValid() {
 					continue // no address is ::
 				}
 				t.Errorf("%T.%s: read %v, wrote %v", want, f.Name, g, w)
