@@ -163,7 +163,7 @@ func drawReport(rt *rapid.T) Report {
 			return Hole{at(), at(), rapid.Bool().Draw(rt, "lost")}
 		}), 0, 4).Draw(rt, "holes"),
 		JitterSpread: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) SpreadCount {
-			return SpreadCount{rapid.Uint8().Draw(rt, "bucket"), rapid.Uint32().Draw(rt, "n")}
+			return SpreadCount{rapid.Uint32().Draw(rt, "bucket"), rapid.Uint32().Draw(rt, "n")}
 		}), 0, 4).Draw(rt, "spread"),
 	}
 }

@@ -216,8 +216,8 @@ func TestJitterPercentile(t *testing.T) {
 		s.add(float64(i) / 10)
 	}
 	for share, want := range map[float64]float64{0.5: 50, 0.95: 95, 0.99: 99} {
-		if got, ok := JitterPercentile(s.appendTo(nil), share); !ok || math.Abs(got-want) > 0.07*want {
-			t.Errorf("percentile %g is %g, want %g within 7 %%", share, got, want)
+		if got, ok := JitterPercentile(s.appendTo(nil), share); !ok || math.Abs(got-want) > 0.125*want {
+			t.Errorf("percentile %g is %g, want %g within 12.5 %%", share, got, want)
 		}
 	}
 	if _, ok := JitterPercentile(nil, 0.95); ok {
@@ -232,5 +232,34 @@ func TestBurstR(t *testing.T) {
 		if got := BurstR(uint64(c.missing), uint64(c.runs), uint64(c.expected)); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("BurstR(%g, %g, %g) is %g, want %g", c.missing, c.runs, c.expected, got, c.want)
 		}
+	}
+}
+
+// TestReportFitsADatagram: the worse a stream, the longer its reports, and
+// those must not be the ones that travel in fragments. HEP adds up to 300 bytes
+// with a long Call-ID, IPv6 and UDP 48, of 1,500.
+func TestReportFitsADatagram(t *testing.T) {
+	f := newFeed()
+	for i := range 30_000 {
+		if i%37 == 5 || i%91 < 4 {
+			continue
+		}
+		late := float64(i * i % 19)
+		if i%97 == 0 {
+			late += 90
+		}
+		if i%3000 > 2000 {
+			late += float64(i * 7919 % 211)
+		}
+		f.at(float64(20*i)+late, 0, uint16(i), uint32(i)*160)
+	}
+	f.end(t)
+	longest, buckets := 0, 0
+	for i := range f.reports {
+		longest = max(longest, len(f.reports[i].AppendJSON(nil)))
+		buckets = max(buckets, len(f.reports[i].JitterSpread))
+	}
+	if longest > 1150 || buckets < 20 {
+		t.Errorf("a report takes %d bytes, with jitter in %d buckets; want at most 1,150", longest, buckets)
 	}
 }

@@ -4,6 +4,13 @@ import "strconv"
 
 // What is 0 is left out: most intervals lose nothing.
 
+func appendRare(dst []byte, name string, n uint64) []byte {
+	if n == 0 {
+		return dst
+	}
+	return appendUint(dst, name, n)
+}
+
 func appendCounts(dst []byte, name string, all []uint64) []byte {
 	n := len(all)
 	for n > 0 && all[n-1] == 0 {
@@ -24,9 +31,7 @@ func appendCounts(dst []byte, name string, all []uint64) []byte {
 
 func (h *Heard) appendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
-	if h.Played > 0 {
-		dst = appendUint(dst, "played", h.Played)
-	}
+	dst = appendRare(dst, "played", h.Played)
 	dst = appendCounts(dst, "discarded", h.Discarded[:])
 	dst = appendCounts(dst, "runs", h.Runs[:])
 	dst = appendCounts(dst, "bursts", h.Bursts[:])
@@ -36,18 +41,18 @@ func (h *Heard) appendJSON(dst []byte) []byte {
 
 func (b *BurstGap) appendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
-	for _, c := range [...]struct {
-		name string
-		n    uint64
-	}{{"c11", b.C11}, {"c13", b.C13}, {"c14", b.C14}, {"c22", b.C22}, {"c23", b.C23}, {"c33", b.C33}, {"packets", b.Packets}, {"lost", b.Lost}} {
-		if c.n > 0 {
-			dst = appendUint(dst, c.name, c.n)
-		}
-	}
+	dst = appendRare(dst, "c11", b.C11)
+	dst = appendRare(dst, "c13", b.C13)
+	dst = appendRare(dst, "c14", b.C14)
+	dst = appendRare(dst, "c22", b.C22)
+	dst = appendRare(dst, "c23", b.C23)
+	dst = appendRare(dst, "c33", b.C33)
+	dst = appendRare(dst, "packets", b.Packets)
+	dst = appendRare(dst, "lost", b.Lost)
 	return append(dst, '}')
 }
 
-// counts reads an array of numbers; more than fit are skipped.
+// countsInto reads an array of numbers; more than fit are skipped.
 func (s *jsonScan) countsInto(all []uint64) {
 	i := 0
 	s.array(func() {
@@ -56,6 +61,18 @@ func (s *jsonScan) countsInto(all []uint64) {
 		}
 		i++
 	})
+}
+
+// boundedArray reads an array of as many elements as a meter gives at most:
+// they are kept with the stream, and anybody may send a report.
+func boundedArray[T any](s *jsonScan, most int, one func() T) []T {
+	var all []T
+	s.array(func() {
+		if x := one(); len(all) < most {
+			all = append(all, x)
+		}
+	})
+	return all
 }
 
 func (s *jsonScan) heard() Heard {
@@ -119,13 +136,12 @@ func (s *jsonScan) hole() Hole {
 
 func (s *jsonScan) spreadCount() SpreadCount {
 	var c SpreadCount
-	s.object(func(name []byte) {
-		switch string(name) {
-		case "b":
-			c.Bucket = s.u8()
-		case "n":
-			c.N = s.u32()
+	i := 0
+	s.array(func() {
+		if n := s.u32(); i < len(c) {
+			c[i] = n
 		}
+		i++
 	})
 	return c
 }

@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -54,7 +55,8 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	}
 	if len(r.JitterSpread) > 0 {
 		dst = appendArray(dst, "jitter_spread", r.JitterSpread, func(dst []byte, c *SpreadCount) []byte {
-			return append(appendUint(appendUint(append(dst, '{'), "b", c.Bucket), "n", c.N), '}')
+			dst = strconv.AppendUint(append(dst, '['), uint64(c[0]), 10)
+			return append(strconv.AppendUint(append(dst, ','), uint64(c[1]), 10), ']')
 		})
 	}
 	if r.SSRCChanged {
@@ -68,18 +70,19 @@ func appendTime(dst []byte, name string, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(dst, time.RFC3339Nano), '"')
 }
 
+// appendJSON leaves out what is 0 of all that is rare.
 func (c *Counts) appendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	dst = appendUint(dst, "packets", c.Packets)
 	dst = appendUint(dst, "bytes", c.Bytes)
 	dst = appendUint(dst, "expected", c.Expected)
-	dst = appendUint(dst, "lost", c.Lost)
-	dst = appendUint(dst, "duplicates", c.Duplicates)
-	dst = appendUint(dst, "reordered", c.Reordered)
-	dst = appendUint(dst, "restarts", c.Restarts)
-	dst = appendUint(dst, "events", c.Events)
-	dst = appendUint(dst, "dtmf", c.DTMF)
-	dst = appendUint(dst, "cn", c.CN)
+	dst = appendRare(dst, "lost", c.Lost)
+	dst = appendRare(dst, "duplicates", c.Duplicates)
+	dst = appendRare(dst, "reordered", c.Reordered)
+	dst = appendRare(dst, "restarts", c.Restarts)
+	dst = appendRare(dst, "events", c.Events)
+	dst = appendRare(dst, "dtmf", c.DTMF)
+	dst = appendRare(dst, "cn", c.CN)
 	return append(dst, '}')
 }
 
@@ -148,9 +151,9 @@ func ParseReport(b []byte) (Report, error) {
 		case "playout_ms":
 			r.PlayoutMs = s.number()
 		case "holes":
-			s.array(func() { r.Holes = append(r.Holes, s.hole()) })
+			r.Holes = boundedArray(&s, maxHoles, s.hole)
 		case "jitter_spread":
-			s.array(func() { r.JitterSpread = append(r.JitterSpread, s.spreadCount()) })
+			r.JitterSpread = boundedArray(&s, spreadBuckets, s.spreadCount)
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}
