@@ -44,6 +44,7 @@ type Counters struct {
 	SIP, RTCP, Reports, Drops, Unread uint64
 	Calls, Streams, Intervals         uint64
 	Reported                          uint64 // rows of what others said of quality
+	ReportedAgain                     uint64 // the same report at another hop, or sent again
 	StreamsUnmatched                  uint64 // rows of streams that met no dialog
 	StreamsEvicted                    uint64 // reports of streams beyond MaxStreams
 	StreamsAbandoned                  uint64 // whose agent fell silent before the last report
@@ -79,6 +80,7 @@ type Analyzer struct {
 	rtt      *media.RTTTracker
 	covered  coverage
 	blind    blindness
+	told     dialog.Recent // reports by SIP
 
 	Counters Counters
 }
@@ -98,6 +100,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr][]*dialog.Endpoint{},
 		points: map[point]*point{}, streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
 		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(), blind: blindness{},
+		told: dialog.NewRecent(toldAgain, 100_000),
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)
 	return a

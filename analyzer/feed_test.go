@@ -31,6 +31,7 @@ type feed struct {
 	calls        []*record.Call
 	streams      []*record.Stream
 	intervals    []*record.Interval
+	toldRows     []*record.Report
 	messages     int
 }
 
@@ -48,6 +49,8 @@ func newFeed(change ...func(*Options)) *feed {
 			f.streams = append(f.streams, r)
 		case *record.Interval:
 			f.intervals = append(f.intervals, r)
+		case *record.Report:
+			f.toldRows = append(f.toldRows, r)
 		case *record.Message:
 			f.messages++
 		}

@@ -2,6 +2,8 @@ package analyzer
 
 import (
 	"bytes"
+	"hash/maphash"
+	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/internal/media"
@@ -12,6 +14,23 @@ import (
 
 // vqType is the content type of RFC 6035 reports.
 var vqType = []byte("application/vq-rtcpxr")
+
+// toldAgain is how long the same body is the same report: at the next hop, or
+// sent again with credentials. Reports name their times, so that no two of one
+// call have the same body.
+const toldAgain = time.Minute
+
+// Hashes are compared within one process only, never written.
+var seed = maphash.MakeSeed()
+
+func hashOf(domain string, body []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	h.WriteString(domain)
+	h.WriteByte(0)
+	h.Write(body)
+	return h.Sum64()
+}
 
 // reportedBySIP writes what a PUBLISH or NOTIFY says of a call's quality. The
 // call is the one that the body names: its row may be written already.
@@ -31,9 +50,14 @@ func (a *Analyzer) reportedBySIP(p *packet.Packet, m *sip.Message, repeat bool) 
 	if kind := m.Get(sip.HeaderContentType); len(kind) < len(vqType) || !bytes.EqualFold(kind[:len(vqType)], vqType) {
 		return
 	}
-	rows, ok := media.ParseVQReport(m.Body())
+	body := m.Body()
+	rows, ok := media.ParseVQReport(body)
 	if !ok {
 		a.Counters.Unread++
+		return
+	}
+	if a.told.Seen(hashOf(p.Domain, body), p.Time) {
+		a.Counters.ReportedAgain++
 		return
 	}
 	for i := range rows {

@@ -70,7 +70,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		s.flag(flags, r)
 		if s.tie.strength == weakTarget {
 			if slices.ContainsFunc(streams, s.foreign) {
-				s.alien, flags["foreign_stream"] = true, true
+				s.isForeign, flags["foreign_stream"] = true, true
 			} else {
 				flags["source_mismatch"] = true
 			}
@@ -91,7 +91,10 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			sum.SilentMs = rounded(total(silent[side].stretches).Seconds() * 1000)
 		}
 		q := sideQuality(chosen)
-		q.Merge(&silent[side].quality)
+		unscored := q.Samples == 0 && slices.ContainsFunc(chosen, (*stream).speaks)
+		if !unscored { // else silence alone would stand for media that nobody can score
+			q.Merge(&silent[side].quality)
+		}
 		if q.Enough() {
 			sum.RLQ, sum.MosLQ, sum.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
 			if cq, ok := q.MOSCQ(); ok {
@@ -100,6 +103,8 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
 			}
+		} else if slices.ContainsFunc(chosen, (*stream).speaks) {
+			flags[noScore(&q)] = true
 		}
 		if len(chosen) == 0 {
 			a.remoteOnly(sum, c, m, leg, side)

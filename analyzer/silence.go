@@ -89,11 +89,12 @@ func counted(streams []*stream) []span {
 	return out
 }
 
-// voices are the streams of a side that are not video, at whatever hop.
+// voices are the streams of a side that are not video, at whatever hop. What a
+// stranger sends is not the side's.
 func voices(streams []*stream, side dialog.Side) []*stream {
 	var out []*stream
 	for _, s := range streams {
-		if s.tie.from == side && s.counts.Packets > 0 && s.mediaType() != "video" {
+		if s.tie.from == side && s.counts.Packets > 0 && s.mediaType() != "video" && !s.isForeign {
 			out = append(out, s)
 		}
 	}

@@ -21,7 +21,8 @@ type skewPoint struct{ s, ms float32 } // since began; ms are small numbers
 
 const (
 	maxSkewPoints   = 24
-	leastSkewPoints = 4 // 20 s: below, a millisecond of jitter is 50 ppm and more
+	maxSkewPpm      = 100_000 // no clock runs a tenth too fast: that is another clock rate
+	leastSkewPoints = 4       // 20 s: below, a millisecond of jitter is 50 ppm and more
 )
 
 func (k *skew) add(at time.Time, transitMs float64) {
@@ -63,8 +64,8 @@ func (k *skew) ppm() (float64, bool) {
 	if len(slopes)%2 == 0 {
 		median = (median + slopes[len(slopes)/2-1]) / 2
 	}
-	if median == 0 || math.IsNaN(median) {
-		return 0, !math.IsNaN(median)
+	if !(math.Abs(median) <= maxSkewPpm) { // nor NaN
+		return 0, false
 	}
-	return -median, true
+	return 0 - median, true // not -0
 }

@@ -79,7 +79,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if s.ssrcChanged {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
-	if s.alien {
+	if s.isForeign {
 		r.Flags = append(r.Flags, "foreign_stream")
 	}
 	if s.dscpChanged {
@@ -106,13 +106,15 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 			r.LossBursts = narrow(s.heard.Bursts[:])
 		}
 	}
+	if s.wrote == nil { // these are counted since the stream began: of a later row they would say too much
+		if p95, ok := media.JitterPercentile(s.spread, 0.95); ok && r.JitterMaxMs != nil {
+			r.JitterP95Ms = rounded(min(p95, *r.JitterMaxMs))
+		}
+	}
 	if r.PtimeMs != nil && s.wrote == nil {
 		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
 			r.BurstDensityPct, r.GapDensityPct, r.BurstMs, r.GapMs = rounded(m.BurstDensityPct), rounded(m.GapDensityPct), rounded(m.BurstMs), rounded(m.GapMs)
 		}
-	}
-	if p95, ok := media.JitterPercentile(s.spread, 0.95); ok && r.JitterMaxMs != nil {
-		r.JitterP95Ms = rounded(min(p95, *r.JitterMaxMs))
 	}
 	if s.heard.Played > 0 {
 		r.PDV = narrow(s.heard.PDV[:])
@@ -129,15 +131,11 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 // flag says why.
 func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	q := &s.quality
-	if s.mediaType() == "video" || s.counts.Packets == s.counts.Events {
+	if !s.speaks() {
 		return
 	}
-	switch {
-	case q.Samples == 0 && s.counts.Expected > 0:
-		r.Flags = append(r.Flags, "mos_no_codec")
-		return
-	case !q.Enough():
-		r.Flags = append(r.Flags, "mos_short")
+	if why := noScore(q); why != "" {
+		r.Flags = append(r.Flags, why)
 		return
 	}
 	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
@@ -172,6 +170,22 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
 		}
 	}
+}
+
+// speaks reports whether a score is to be expected of the stream.
+func (s *stream) speaks() bool {
+	return s.mediaType() != "video" && s.counts.Packets > s.counts.Events
+}
+
+// noScore is the flag that says why there is no score, "" where there is one.
+func noScore(q *media.Quality) string {
+	switch {
+	case q.Samples == 0:
+		return "mos_no_codec"
+	case !q.Enough():
+		return "mos_short"
+	}
+	return ""
 }
 
 func narrow(all []uint64) []uint32 {

@@ -94,42 +94,6 @@ func number(h *maphash.Hash, n uint32) {
 	h.WriteByte(byte(n))
 }
 
-// twoAges remembers hashes for at least one age and at most two, in bounded
-// memory: when an age is over or full, the older half is forgotten.
-type twoAges struct {
-	age      time.Duration
-	max      int
-	since    time.Time
-	now, old map[uint64]struct{}
-}
-
-func newTwoAges(age time.Duration, most int) twoAges {
-	return twoAges{age: age, max: max(most/2, 1), now: map[uint64]struct{}{}, old: map[uint64]struct{}{}}
-}
-
-// seen reports whether h is remembered, and remembers it.
-func (a *twoAges) seen(h uint64, at time.Time) bool {
-	if at.Sub(a.since) > a.age || len(a.now) >= a.max {
-		if at.Sub(a.since) > 2*a.age {
-			clear(a.now)
-		}
-		a.old, a.now = a.now, a.old
-		clear(a.now)
-		a.since = at
-	}
-	known := a.has(h)
-	a.now[h] = struct{}{}
-	return known
-}
-
-func (a *twoAges) has(h uint64) bool {
-	if _, ok := a.now[h]; ok {
-		return true
-	}
-	_, ok := a.old[h]
-	return ok
-}
-
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b

@@ -68,9 +68,9 @@ type Table struct {
 	now      time.Time         // where Advance has come to
 	groups   map[string]*group // by domain and Call-ID
 	deadline deadlines
-	written  twoAges // domain and Call-ID of calls whose row is written
-	repeats  twoAges // identities of messages, to tell a repetition
-	key      []byte  // scratch for group keys
+	written  Recent // domain and Call-ID of calls whose row is written
+	repeats  Recent // identities of messages, to tell a repetition
+	key      []byte // scratch for group keys
 	seq      uint64
 	done     []*Call // to be handed out by the next Advance
 	bind     func(*Endpoint)
@@ -92,8 +92,8 @@ func NewTable(opt Options, bind func(*Endpoint)) *Table {
 	return &Table{
 		opt:     opt,
 		groups:  map[string]*group{},
-		written: newTwoAges(128*time.Second, 4*opt.MaxCalls),
-		repeats: newTwoAges(64*time.Second, 1_000_000),
+		written: NewRecent(128*time.Second, 4*opt.MaxCalls),
+		repeats: NewRecent(64*time.Second, 1_000_000),
 		bind:    bind,
 	}
 }
@@ -118,7 +118,7 @@ func (t *Table) Observe(p *packet.Packet, m *sip.Message) Seen {
 	if m.Request { // which says itself what it is, whatever a broken CSeq says
 		e.method = m.Method
 	}
-	e.repeat = t.repeats.seen(e.identity(), later(t.now, e.at))
+	e.repeat = t.repeats.Seen(e.identity(), later(t.now, e.at))
 	call := t.follow(&e)
 	if call != nil {
 		call.sawNode(p.Node)
@@ -311,10 +311,10 @@ func (t *Table) finish(c *Call) {
 	}
 	c.written = true
 	now := later(t.now, c.firstSeen)
-	t.written.seen(hash([]byte(key)), now)
+	t.written.Seen(hash([]byte(key)), now)
 	for i, try := range c.tries {
 		if i == 0 || try.cseq != c.tries[i-1].cseq {
-			t.written.seen(inviteHash([]byte(key), []byte(c.fromTag), try.cseq), now)
+			t.written.Seen(inviteHash([]byte(key), []byte(c.fromTag), try.cseq), now)
 		}
 	}
 	t.done = append(t.done, c)

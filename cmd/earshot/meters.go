@@ -59,16 +59,18 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	took("unread", func(c *analyzer.Counters) uint64 { return c.Unread })
 	counter("earshot_calls_total", "Calls whose row was written.", nil, func() uint64 { return an.snapshot.Load().Calls })
 	counter("earshot_streams_total", "Streams whose row was written.", nil, func() uint64 { return an.snapshot.Load().Streams })
+	counter("earshot_reports_total", "Rows of what endpoints told of quality.", nil, func() uint64 { return an.snapshot.Load().Reported })
 	counter("earshot_streams_unmatched_total", "Streams that met no call.", nil, func() uint64 { return an.snapshot.Load().StreamsUnmatched })
 	counter("earshot_calls_evicted_total", "Calls written early because the table was full.", nil,
 		func() uint64 { return an.snapshot.Load().Dialog.Evicted })
 	bound := func(what string, f func(*analyzer.Counters) uint64) {
-		counter("earshot_analyzer_bounded_total", "What the analyzer let go, or could not keep, because a table is bounded or a report was lost.",
+		counter("earshot_analyzer_bounded_total", "What the analyzer let go, or could not keep, because a table is bounded, or a report was lost or came twice.",
 			prometheus.Labels{"what": what}, func() uint64 { return f(an.snapshot.Load()) })
 	}
 	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
 	bound("stream_abandoned", func(c *analyzer.Counters) uint64 { return c.StreamsAbandoned })
 	bound("report_repeated", func(c *analyzer.Counters) uint64 { return c.ReportsRepeated })
+	bound("told_again", func(c *analyzer.Counters) uint64 { return c.ReportedAgain })
 	bound("report_lost", func(c *analyzer.Counters) uint64 { return c.ReportsLost })
 	bound("rtcp_refused", func(c *analyzer.Counters) uint64 { return c.RTCPRefused })
 	bound("address_refused", func(c *analyzer.Counters) uint64 { return c.BindsRefused })

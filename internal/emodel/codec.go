@@ -54,11 +54,11 @@ const (
 	celpConcealment = 10
 )
 
-// Sources of the factors, as records show them.
+// Sources of the factors.
 const (
 	fromG113    = "G.113 App. I"
 	fromTelenor = "Telenor planning table"
-	fromMemory  = "memory" // of G.113 and its amendments: to be verified
+	fromMemory  = "unconfirmed" // told of G.113 and its amendments, found in no text at hand
 	fromOpus    = "Opus E-model (Alahmadi)"
 	fromTools   = "rtpengine, wire-avs"
 )

@@ -1,0 +1,112 @@
+package analyzer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/earshot-voip/earshot/internal/packet"
+)
+
+// TestNoScoreWithoutEvidence: what cannot be scored is NULL in the rows of
+// stream and call, and a flag says why.
+func TestNoScoreWithoutEvidence(t *testing.T) {
+	f := func(name, attributes string, pt uint8, n uint64, end float64, want string) {
+		t.Helper()
+		s := newFeed()
+		d := newDialled("one")
+		d.aRTP, d.bRTP = aliceAt+attributes, bobAt+attributes
+		s.connect(0, d)
+		k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+		k.pt = pt
+		s.report(5.1, k, k.next(n, 0))
+		s.bye(end, d)
+		s.end()
+		row, call := s.stream(t, 1), s.call(t, "one")
+		for _, got := range []*float64{row.RLQ, row.MosLQ, row.MosLQMin, row.RCQ, row.F50R, row.F200Mos, row.AdaptiveMos, call.A.MosLQ} {
+			if (got == nil) != (want != "" || got == row.RCQ || got == row.F50R || got == row.F200Mos || got == row.AdaptiveMos) {
+				t.Errorf("%s: a score is %v, want NULL: %v", name, got, want != "")
+			}
+		}
+		for _, flags := range [][]string{row.Flags, call.Flags} {
+			for _, flag := range []string{"mos_no_codec", "mos_short"} {
+				if slices.Contains(flags, flag) != (flag == want) {
+					t.Errorf("%s: flags %v, want %q", name, flags, want)
+				}
+			}
+		}
+	}
+	const speex = " a=rtpmap:97 speex/16000"
+	f("G.711", "", 0, 250, 5.2, "")
+	f("half a second", "", 0, 25, 5.2, "mos_short")
+	f("a codec without factors", speex, 97, 250, 5.2, "mos_no_codec")
+	f("a payload type that nobody named", "", 99, 250, 5.2, "mos_no_codec")
+	f("SRTP of it", " a=crypto:1 AES_CM_128_HMAC_SHA1_80", 99, 250, 5.2, "mos_no_codec")
+	f("media without a score, and then silence", speex, 97, 250, 20, "mos_no_codec")
+}
+
+const vqBody = "VQSessionReport: CallTerm\r\nCallID: one\r\nLocalAddr:IP=198.51.100.1 PORT=4000 SSRC=1\r\n" +
+	"RemoteAddr:IP=203.0.113.1 PORT=6000 SSRC=2\r\nLocalMetrics:\r\nTimestamps:START=2026-01-05T10:00:00Z STOP=2026-01-05T10:00:%02dZ\r\nQualityEst:MOSLQ=3.9\r\n"
+
+func (f *feed) publish(when float64, hop int, body string) {
+	f.packet(when, packet.KindSIP, aliceSIP, bobSIP, fmt.Appendf(nil, "PUBLISH sip:collector@example.com SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%d\r\n"+
+		"From: <sip:alice@example.com>;tag=p\r\nTo: <sip:collector@example.com>\r\nCall-ID: publish%d\r\nCSeq: 1 PUBLISH\r\nContent-Type: application/vq-rtcpxr\r\nContent-Length: %d\r\n\r\n%s",
+		hop, hop, len(body), body))
+}
+
+// TestReportOnce: a report that passes two hops, or is sent again with
+// credentials, is one row; the next one is another, and a broken one is
+// counted.
+func TestReportOnce(t *testing.T) {
+	f := newFeed()
+	f.publish(1, 1, fmt.Sprintf(vqBody, 10))
+	f.publish(1.1, 2, fmt.Sprintf(vqBody, 10))
+	f.publish(2, 3, fmt.Sprintf(vqBody, 20))
+	f.publish(3, 4, "nonsense")
+	if len(f.toldRows) != 2 || f.Counters.Reported != 2 || f.Counters.ReportedAgain != 1 || f.Counters.Unread != 1 {
+		t.Fatalf("%d rows, %+v", len(f.toldRows), f.Counters)
+	}
+	if r := f.toldRows[0]; *r.CallID != "one" || *r.SSRC != 2 || *r.MOSLQ != 3.9 || r.Source != "vq_rtcpxr_publish" || r.ReporterIP != aliceSIP.Addr() {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestHostileSkew: numbers that no meter gives are no skew, and never
+// infinite.
+func TestHostileSkew(t *testing.T) {
+	for _, ms := range []float64{1e300, -1e300, 1e9, math.MaxFloat32} {
+		var k skew
+		for i := range 10 {
+			k.add(at(float64(5*i)), ms*float64(i))
+		}
+		if ppm, ok := k.ppm(); ok {
+			t.Errorf("transit times up to %g ms make %g ppm", 9*ms, ppm)
+		}
+	}
+	var k skew
+	for i := range 10 {
+		k.add(at(float64(5*i)), -2.5*float64(i))
+	}
+	if ppm, ok := k.ppm(); !ok || math.Abs(ppm-500) > 0.01 {
+		t.Errorf("2.5 ms in 5 s are %g ppm, %v", ppm, ok)
+	}
+}
+
+// TestForeignMediaIsNoTalk: what a stranger sends does not hide that the side
+// itself fell silent.
+func TestForeignMediaIsNoTalk(t *testing.T) {
+	f := newFeed()
+	f.connect(0, newDialled("one"))
+	f.aSpeaks(1, 30)
+	f.bSpeaks(1, 16)
+	f.speak("192.0.2.99:7000", aliceAt, 3, 3, 29)
+	d := newDialled("one")
+	d.cseq = 1
+	f.bye(30, d)
+	f.end()
+	r := f.call(t, "one")
+	if !slices.Contains(r.Flags, "foreign_stream") || r.B.SilentMs == nil || *r.B.SilentMs < 13_000 {
+		t.Errorf("flags %v, b_silent_ms %v", r.Flags, silentMs(r.B.SilentMs))
+	}
+}
