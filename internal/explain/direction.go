@@ -87,79 +87,6 @@ func (d *direction) fall() (float64, bool) {
 	return max(0, c-*d.sums.RLQ), true
 }
 
-// verdict is the answer in a line, the details come after it.
-func (s *story) verdict() string {
-	c := s.call
-	over := c.State != record.Answered && c.State != record.Open
-	switch c.MediaSeen {
-	case "none":
-		if over {
-			return "In short: it was not answered, and no media was seen."
-		}
-		return "In short: no media was seen in either direction, at places where it would have been."
-	case "unknown":
-		if over {
-			return "In short: it was not answered, and no media was seen."
-		}
-		return "In short: nothing is known of its quality: its media passed where nobody listens."
-	}
-	for _, d := range s.sides {
-		if slices.Contains(c.Flags, "one_way_audio") && d.dead(s) {
-			return fmt.Sprintf("In short: one-way audio: nothing came from the %s.", d.who)
-		}
-	}
-	var worse *direction
-	most := 0.
-	for _, d := range s.sides {
-		if fall, ok := d.fall(); ok && (worse == nil || fall > most) {
-			worse, most = d, fall
-		}
-	}
-	if worse == nil {
-		return "In short: media was seen, but there is no score for it; see what is unknown below."
-	}
-	how := "good"
-	switch {
-	case most >= 30:
-		how = "very bad"
-	case most >= 15:
-		how = "bad"
-	case most >= cheap:
-		how = "impaired"
-	}
-	text := "In short: " + how
-	if most < cheap {
-		if worse.total.mosMin > 0 && worse.total.weight > 0 && !worse.allGood() {
-			text += " on the whole, with bad moments"
-		}
-		return text + "."
-	}
-	cause := "loss"
-	switch {
-	case worse.total.quiet > worse.total.loss+worse.total.discard:
-		cause = "silence: its media was missing for part of the call"
-	case worse.total.discard > worse.total.loss:
-		cause = "packets that came too late"
-	case worse.total.discard > worse.total.loss/2:
-		cause = "loss and packets that came too late"
-	}
-	return fmt.Sprintf("%s, worst from %s, for %s.", text, worse.name, cause)
-}
-
-func (d *direction) allGood() bool {
-	for _, it := range d.spans {
-		if c := cellOf(it, d.buffer()); !c.good() {
-			return false
-		}
-	}
-	return true
-}
-
-// dead reports whether a side sent next to nothing while the call lasted.
-func (d *direction) dead(s *story) bool {
-	return d.sums.SilentMs != nil && s.call.DurationMs != nil && *d.sums.SilentMs > *s.call.DurationMs/2
-}
-
 // directions tell each side's media.
 func (s *story) directions() {
 	for _, d := range s.sides {
@@ -364,45 +291,6 @@ func (d *direction) conversation() string {
 		text = fmt.Sprintf("takes another %.1f from a conversation: ", d.total.delay/d.total.delayed)
 	}
 	return text + fmt.Sprintf("MOS-CQ %.2f", *d.sums.MosCQ)
-}
-
-// silence says where media was missing that should have been there.
-func (s *story) silence(d *direction) []string {
-	m := d.sums
-	if m.SilentMs == nil || *m.SilentMs <= ms(audible) {
-		return nil
-	}
-	text := fmt.Sprintf("%s in all in which media of the %s should have come and did not", seconds(*m.SilentMs), d.who)
-	if len(d.voice) == 0 {
-		return []string{text + ": nothing came from the beginning to the end"}
-	}
-	out := []string{text}
-	first, last := d.voice[0].StartTime, d.voice[0].EndTime
-	for _, st := range d.voice[1:] {
-		if st.StartTime.Before(first) {
-			first = st.StartTime
-		}
-		if st.EndTime.After(last) {
-			last = st.EndTime
-		}
-	}
-	left := *m.SilentMs
-	if a := s.call.AnswerTime; a != nil && first.Sub(*a) > audible {
-		left -= ms(first.Sub(*a))
-		out = append(out, fmt.Sprintf("the %s's media began %s after the answer", d.who, seconds(ms(first.Sub(*a)))))
-	}
-	if e := s.call.EndTime; e != nil && e.Sub(last) > audible {
-		left -= ms(e.Sub(last))
-		what := "BYE"
-		if slices.Contains(s.call.Flags, "no_bye") {
-			what = "end of the call"
-		}
-		out = append(out, fmt.Sprintf("the %s's media stopped %s before the %s", d.who, seconds(ms(e.Sub(last))), what))
-	}
-	if left > ms(audible) {
-		out = append(out, fmt.Sprintf("it was missing for %s in between", seconds(left)))
-	}
-	return out
 }
 
 // heard is what the receiver of the direction told by RTCP.

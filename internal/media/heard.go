@@ -154,14 +154,14 @@ func (m *Meter) prepare(seq uint16) {
 	}
 }
 
-// missing takes n lost numbers in a row behind the settled ones.
+// missing takes n lost numbers in a row, 1 at least, behind the settled ones.
 func (m *Meter) missing(n uint64) {
 	for i := range m.runs {
 		m.runs[i] += n
 	}
-	for range n {
-		m.burstGap.missed()
-	}
+	m.burstGap.missed()
+	m.burstGap.Lost += n - 1
+	m.burstGap.C33 += n - 1
 	m.settled += n
 }
 

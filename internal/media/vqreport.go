@@ -204,18 +204,11 @@ func clipText(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxVQ
 // vqField sets the column of a key, and reports whether there is one.
 func vqField(r *record.Report, key, value string) bool {
 	key = strings.ToUpper(key)
-	if at, ok := map[string]**float64{
-		"FD": &r.FrameDurationMs, "PPS": &r.PacketsPerS, "JBN": &r.JBNMs, "JBM": &r.JBMMs, "JBX": &r.JBXMs, "NLR": &r.NLRPct, "JDR": &r.JDRPct,
-		"BLD": &r.BLDPct, "BD": &r.BDMs, "GLD": &r.GLDPct, "GD": &r.GDMs, "RTD": &r.RTDMs, "ESD": &r.ESDMs, "OWD": &r.OWDMs, "SOWD": &r.SOWDMs,
-		"IAJ": &r.IAJMs, "MAJ": &r.MAJMs,
-	}[key]; ok {
+	if at := vqNumber(r, key); at != nil {
 		*at = numberOf(value)
 		return true
 	}
-	if at, ok := map[string]**float64{
-		"SL": &r.SLDBm, "NL": &r.NLDBm, "RERL": &r.RERLDB, "RLQ": &r.RLQ, "RCQ": &r.RCQ, "EXTRI": &r.ExtRI, "EXTRO": &r.ExtRO,
-		"MOSLQ": &r.MOSLQ, "MOSCQ": &r.MOSCQ,
-	}[key]; ok {
+	if at := vqEstimate(r, key); at != nil {
 		*at = known(value)
 		return true
 	}
@@ -252,6 +245,72 @@ func vqField(r *record.Report, key, value string) bool {
 	return true
 }
 
+// vqNumber finds the column of a number; nil where the key has none.
+func vqNumber(r *record.Report, key string) **float64 {
+	switch key {
+	case "FD":
+		return &r.FrameDurationMs
+	case "PPS":
+		return &r.PacketsPerS
+	case "JBN":
+		return &r.JBNMs
+	case "JBM":
+		return &r.JBMMs
+	case "JBX":
+		return &r.JBXMs
+	case "NLR":
+		return &r.NLRPct
+	case "JDR":
+		return &r.JDRPct
+	case "BLD":
+		return &r.BLDPct
+	case "BD":
+		return &r.BDMs
+	case "GLD":
+		return &r.GLDPct
+	case "GD":
+		return &r.GDMs
+	case "RTD":
+		return &r.RTDMs
+	case "ESD":
+		return &r.ESDMs
+	case "OWD":
+		return &r.OWDMs
+	case "SOWD":
+		return &r.SOWDMs
+	case "IAJ":
+		return &r.IAJMs
+	case "MAJ":
+		return &r.MAJMs
+	}
+	return nil
+}
+
+// vqEstimate finds the column of a number that may be told as unavailable.
+func vqEstimate(r *record.Report, key string) **float64 {
+	switch key {
+	case "SL":
+		return &r.SLDBm
+	case "NL":
+		return &r.NLDBm
+	case "RERL":
+		return &r.RERLDB
+	case "RLQ":
+		return &r.RLQ
+	case "RCQ":
+		return &r.RCQ
+	case "EXTRI":
+		return &r.ExtRI
+	case "EXTRO":
+		return &r.ExtRO
+	case "MOSLQ":
+		return &r.MOSLQ
+	case "MOSCQ":
+		return &r.MOSCQ
+	}
+	return nil
+}
+
 // inherit gives a row what was said of the whole report.
 func inherit(r, base *record.Report) {
 	r.CallID, r.LocalID, r.RemoteID, r.OrigID, r.DialogID = base.CallID, base.LocalID, base.RemoteID, base.OrigID, base.DialogID
@@ -259,38 +318,4 @@ func inherit(r, base *record.Report) {
 	r.LocalIP, r.LocalPort, r.LocalSSRC = base.LocalIP, base.LocalPort, base.LocalSSRC
 	r.RemoteIP, r.RemotePort, r.RemoteSSRC = base.RemoteIP, base.RemotePort, base.RemoteSSRC
 	maps.Copy(r.Other, base.Other)
-}
-
-// Row is an XR block of type 7 as a row: its rates in percent, its MOS not
-// times ten.
-func (x *VoIPMetrics) Row() record.Report {
-	pct := func(v uint8) *float64 { return new(100 * float64(v) / 256) }
-	ms := func(v uint16) *float64 { return new(float64(v)) }
-	score := func(v uint8) *float64 {
-		if v == 127 {
-			return nil
-		}
-		return new(float64(v))
-	}
-	mos := func(v uint8) *float64 {
-		if v < 10 || v > 50 {
-			return nil
-		}
-		return new(float64(v) / 10)
-	}
-	level := func(v int8) *float64 {
-		if v == 127 {
-			return nil
-		}
-		return new(float64(v))
-	}
-	return record.Report{
-		Source: "rtcp_xr", Metrics: new("local"), SSRC: new(x.SSRC), RemoteSSRC: new(x.SSRC), LocalSSRC: new(x.Reporter), Other: map[string]string{},
-		NLRPct: pct(x.LossRate), JDRPct: pct(x.DiscardRate), BLDPct: pct(x.BurstDensity), GLDPct: pct(x.GapDensity),
-		BDMs: ms(x.BurstDuration), GDMs: ms(x.GapDuration), RTDMs: ms(x.RoundTripDelay), ESDMs: ms(x.EndSystemDelay),
-		SLDBm: level(x.SignalLevel), NLDBm: level(x.NoiseLevel), RERLDB: score(x.RERL), GMIN: new(x.Gmin),
-		RLQ: score(x.RFactor), ExtRI: score(x.ExtRFactor), MOSLQ: mos(x.MOSLQ), MOSCQ: mos(x.MOSCQ),
-		PLC: new(x.RXConfig >> 6), JBA: new(x.RXConfig >> 4 & 3), JBR: new(x.RXConfig & 15),
-		JBNMs: ms(x.JBNominal), JBMMs: ms(x.JBMaximum), JBXMs: ms(x.JBAbsMax),
-	}
 }
