@@ -21,7 +21,10 @@ type Options struct {
 	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
 	NoPLC bool
 	// Buffer is the jitter-buffer model whose discards count as loss in R and MOS.
-	Buffer     media.Buffer
+	Buffer media.Buffer
+	// Coverage are the networks whose media agents see both ways, where what
+	// they saw so far does not tell.
+	Coverage   []netip.Prefix
 	Scrub      Scrub
 	MaxStreams int
 }
@@ -99,7 +102,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 		opt: opt, emit: emit,
 		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr][]*dialog.Endpoint{},
 		points: map[point]*point{}, streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
-		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(), blind: blindness{},
+		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(opt.Coverage), blind: blindness{},
 		told: dialog.NewRecent(toldAgain, 100_000),
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)

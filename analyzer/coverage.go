@@ -9,10 +9,12 @@ import (
 	"github.com/earshot-voip/earshot/internal/record"
 )
 
-// coverage is which hosts' media an agent was seen to see. It forgets those
-// of which it heard longest ago.
+// coverage is which hosts' media an agent was seen to see, each way apart: a
+// tap may have but one direction of a link. It forgets those of which it
+// heard longest ago.
 type coverage struct {
-	now, old map[coverKey]struct{}
+	now, old map[coverKey]ways
+	always   []netip.Prefix // both ways, by configuration
 }
 
 type coverKey struct {
@@ -20,29 +22,97 @@ type coverKey struct {
 	host   netip.Addr
 }
 
+// ways is in which direction packets of a host were seen.
+type ways uint8
+
+const (
+	sends ways = 1 << iota
+	gets
+)
+
 const maxCovered = 250_000 // hosts in each half
 
-func newCoverage() coverage { return coverage{map[coverKey]struct{}{}, map[coverKey]struct{}{}} }
+func newCoverage(always []netip.Prefix) coverage {
+	return coverage{map[coverKey]ways{}, map[coverKey]ways{}, always}
+}
 
-func (c *coverage) add(domain string, host netip.Addr) {
-	k := coverKey{domain, host}
-	if _, ok := c.now[k]; ok {
+func (c *coverage) add(domain string, src, dst netip.Addr) {
+	c.addHost(coverKey{domain, src}, sends)
+	c.addHost(coverKey{domain, dst}, gets)
+}
+
+func (c *coverage) addHost(k coverKey, w ways) {
+	have, ok := c.now[k]
+	if have&w != 0 {
 		return
 	}
-	if len(c.now) >= maxCovered {
+	if !ok && len(c.now) >= maxCovered {
 		c.now, c.old = c.old, c.now
 		clear(c.now)
 	}
-	c.now[k] = struct{}{}
+	c.now[k] = have | w
 }
 
-func (c *coverage) has(domain string, host netip.Addr) bool {
+// of says which of a host's directions are covered.
+func (c *coverage) of(domain string, host netip.Addr) ways {
+	for _, p := range c.always {
+		if p.Contains(host) {
+			return sends | gets
+		}
+	}
 	k := coverKey{domain, host}
-	if _, ok := c.now[k]; ok {
+	return c.now[k] | c.old[k]
+}
+
+// metered reports whether the node of a packet also gives reports of RTP: what
+// else it captures then tells which directions it sees. A relay that tells of
+// its RTCP alone would not see the media either.
+func (a *Analyzer) metered(domain, node string) bool {
+	return a.points[point{domain, node}] != nil
+}
+
+// coversHost reports whether any media of an announced address is covered.
+func (a *Analyzer) coversHost(c *dialog.Call, at []*dialog.Endpoint) bool {
+	return slices.ContainsFunc(at, func(ep *dialog.Endpoint) bool { return !ep.NAT && a.covered.of(c.Domain(), ep.Addr.Addr()) != 0 })
+}
+
+// coversFlow reports whether an agent would have seen the media from one end
+// to the other: it saw packets leave the one or come to the other. Where media
+// of the opposite direction was seen, its addresses count too (behind NAT they
+// are not those of SDP), and so does the signalling of the call where the same
+// node has it.
+func (a *Analyzer) coversFlow(c *dialog.Call, sender, receiver []*dialog.Endpoint, opposite []*stream) bool {
+	from, to := hostsOf(sender), hostsOf(receiver)
+	for _, s := range opposite {
+		from, to = append(from, s.key.dst.Addr()), append(to, s.key.src.Addr())
+	}
+	if slices.ContainsFunc(from, func(h netip.Addr) bool { return a.covered.of(c.Domain(), h)&sends != 0 }) ||
+		slices.ContainsFunc(to, func(h netip.Addr) bool { return a.covered.of(c.Domain(), h)&gets != 0 }) {
 		return true
 	}
-	_, ok := c.old[k]
-	return ok
+	for _, s := range opposite {
+		if !c.OnlyNode(s.key.node) {
+			continue
+		}
+		for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
+			if slices.ContainsFunc(c.Signalled(side), func(h netip.Addr) bool { return slices.Contains(from, h) }) ||
+				slices.ContainsFunc(c.Reached(side), func(h netip.Addr) bool { return slices.Contains(to, h) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hostsOf are the hosts that were announced, where they are those on the wire.
+func hostsOf(at []*dialog.Endpoint) []netip.Addr {
+	var out []netip.Addr
+	for _, ep := range at {
+		if !ep.NAT {
+			out = append(out, ep.Addr.Addr())
+		}
+	}
+	return out
 }
 
 // mediaSeen says which directions were seen. Nothing seen is "none" only
@@ -57,14 +127,15 @@ func (a *Analyzer) mediaSeen(r *record.Call, c *dialog.Call, m *callMedia, leg *
 	case seen[dialog.B]:
 		r.MediaSeen = "b"
 	default:
-		covered := [2]bool{}
+		var ends [2][]*dialog.Endpoint
 		for _, ep := range c.Endpoints {
-			if (leg == nil || ep.Leg == nil || ep.Leg == leg) && !ep.NAT && a.covered.has(c.Domain(), ep.Addr.Addr()) {
-				covered[ep.Owner] = true
+			if leg == nil || ep.Leg == nil || ep.Leg == leg {
+				ends[ep.Owner] = append(ends[ep.Owner], ep)
 			}
 		}
 		r.MediaSeen = "unknown"
-		if covered[dialog.A] && covered[dialog.B] && !m.elsewhere {
+		if a.coversHost(c, ends[dialog.A]) && a.coversHost(c, ends[dialog.B]) && !m.elsewhere &&
+			a.coversFlow(c, ends[dialog.A], ends[dialog.B], nil) && a.coversFlow(c, ends[dialog.B], ends[dialog.A], nil) {
 			r.MediaSeen = "none"
 			if r.State == record.Answered && r.DurationMs != nil && *r.DurationMs > soon.Seconds()*1000 {
 				flags["no_media"] = true

@@ -65,28 +65,102 @@ func TestMediaSeen(t *testing.T) {
 	}
 }
 
-// cover has an agent see media between the hosts of both ends.
+// cover has an agent see media between the hosts of both ends, both ways.
 func cover(f *feed) {
-	k := newTalk(netip.AddrPortFrom(aliceRTP.Addr(), 9), netip.AddrPortFrom(bobRTP.Addr(), 9), 50, -20)
-	f.report(-10, k, k.next(200, 0))
+	alice, bob := netip.AddrPortFrom(aliceRTP.Addr(), 9), netip.AddrPortFrom(bobRTP.Addr(), 9)
+	for i, k := range []*talk{newTalk(alice, bob, 50, -20), newTalk(bob, alice, 51, -20)} {
+		f.report(-10+float64(i), k, k.next(200, 0))
+	}
 }
 
 func TestCoverageForgets(t *testing.T) {
-	c := newCoverage()
-	c.add("d", netip.MustParseAddr("10.0.0.1"))
+	c := newCoverage(nil)
+	first, nowhere := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.255.255.255")
+	c.add("d", first, nowhere)
 	host := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}) }
 	for i := range maxCovered {
-		c.add("d", host(i))
+		c.add("d", host(i), nowhere)
 	}
-	if !c.has("d", netip.MustParseAddr("10.0.0.1")) {
+	if c.of("d", first) != sends {
 		t.Error("forgot a host of the older half")
 	}
-	c.add("d", host(maxCovered-1)) // heard again
+	c.add("d", host(maxCovered-1), nowhere) // heard again
 	for i := range maxCovered {
-		c.add("d", host(1<<20+i))
+		c.add("d", host(1<<20+i), nowhere)
 	}
-	if c.has("d", netip.MustParseAddr("10.0.0.1")) || len(c.now)+len(c.old) > 2*maxCovered {
+	if c.of("d", first) != 0 || len(c.now)+len(c.old) > 2*maxCovered {
 		t.Errorf("%d hosts are remembered", len(c.now)+len(c.old))
+	}
+}
+
+// TestFlowCoverage: one side is heard. Whether the other is called silent hangs
+// on whether its packets would have been seen.
+func TestFlowCoverage(t *testing.T) {
+	proxy := addr("192.0.2.5:5060") // signalling through it, media from end to end
+	before := func(from, to string) func(*feed) {
+		return func(f *feed) {
+			k := newTalk(addr(from), addr(to), 50, -20)
+			f.report(-10, k, k.next(200, 0))
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		before func(*feed)
+		proxy  bool
+		node   string // of the signalling, where it is not that of the media
+		nat    string // alice's address in SDP
+		always string
+		silent bool
+	}{
+		{name: "a tap with one direction of the media", proxy: true},
+		{name: "the signalling shows the other direction", silent: true},
+		{name: "the signalling is of another node", node: "proxy"},
+		{name: "the silent one was heard before", before: before(bobAt, "192.0.2.9:9"), proxy: true, silent: true},
+		{name: "the other one was sent to before", before: before("192.0.2.9:9", aliceAt), proxy: true, silent: true},
+		{name: "the silent one was sent to before", before: before("192.0.2.9:9", bobAt), proxy: true},
+		{name: "the other one was heard before", before: before(aliceAt, "192.0.2.9:9"), proxy: true},
+		{name: "configuration covers the silent one", proxy: true, always: "203.0.113.0/24", silent: true},
+		{name: "configuration covers others", proxy: true, always: "203.0.114.0/24"},
+		{name: "behind NAT, signalling shows it", nat: "10.1.1.1:4000", silent: true},
+		{name: "behind NAT, a tap with one direction", nat: "10.1.1.1:4000", proxy: true},
+		{name: "behind NAT, its public address was sent to", nat: "10.1.1.1:4000", proxy: true, before: before("192.0.2.9:9", aliceAt), silent: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFeed()
+			if c.always != "" {
+				f.covered.always = []netip.Prefix{netip.MustParsePrefix(c.always)}
+			}
+			if c.before != nil {
+				c.before(f)
+			}
+			d := newDialled("one")
+			d.a, d.b = netip.AddrPortFrom(aliceRTP.Addr(), 5060), netip.AddrPortFrom(bobRTP.Addr(), 5060)
+			if c.proxy {
+				d.a, d.b = proxy, addr("192.0.2.6:5060")
+			}
+			if c.nat != "" {
+				d.aRTP = c.nat
+			}
+			media := f.node
+			if c.node != "" {
+				f.node = c.node
+			}
+			f.connect(0, d)
+			f.node = media
+			f.aSpeaks(0.6, 19.9)
+			if c.node != "" {
+				f.node = c.node
+			}
+			f.bye(20, d)
+			f.end()
+			r := f.call(t, "one")
+			if r.MediaSeen != "a" {
+				t.Fatalf("media_seen is %s", r.MediaSeen)
+			}
+			if got := r.B.SilentMs != nil; got != c.silent || slices.Contains(r.Flags, "one_way_audio") != c.silent {
+				t.Errorf("silent for %v ms, flags %v", silentMs(r.B.SilentMs), r.Flags)
+			}
+		})
 	}
 }
 

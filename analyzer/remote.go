@@ -55,6 +55,9 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 		a.emitRTCP(p, "")
 		return
 	}
+	if a.metered(p.Domain, p.Node) {
+		a.covered.add(p.Domain, p.Src.Addr(), p.Dst.Addr())
+	}
 	call := a.callOfRTCP(p)
 	callID := string(p.CorrelationID)
 	if call != nil {

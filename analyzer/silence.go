@@ -166,7 +166,7 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 		switch {
 		case len(voices(m.streams, side)) > len(voices(streams, side)) && slices.ContainsFunc(m.streams, func(s *stream) bool { return s.tie.from == side && s.tie.leg == nil }):
 			return silence{} // the addresses do not tell to which fork it sends
-		case len(others) > 0 && !a.covers(c, sender) && !a.covers(c, receiver), len(others) == 0 && r.MediaSeen != "none":
+		case len(others) > 0 && !a.coversFlow(c, sender, receiver, others), len(others) == 0 && r.MediaSeen != "none":
 			return silence{}
 		}
 	}
@@ -197,10 +197,6 @@ func audioOf(c *dialog.Call, leg *dialog.Leg, owner dialog.Side) []*dialog.Endpo
 	return out
 }
 
-func (a *Analyzer) covers(c *dialog.Call, at []*dialog.Endpoint) bool {
-	return slices.ContainsFunc(at, func(ep *dialog.Endpoint) bool { return !ep.NAT && a.covered.has(c.Domain(), ep.Addr.Addr()) })
-}
-
 // moved reports whether the media of a side may go on where no agent sees it:
 // one of its ends announced another address since it began, as where a PBX
 // leaves the media path, and that host is not covered, or both sides left
@@ -225,7 +221,7 @@ func (a *Analyzer) moved(c *dialog.Call, own, others []*stream, sender, receiver
 				used = used || slices.ContainsFunc(own, func(s *stream) bool { return s.key.src == ep.Addr || s.key.dst == ep.Addr })
 			}
 		}
-		if len(fresh) > 0 && !used && !(stays && a.covers(c, fresh)) {
+		if len(fresh) > 0 && !used && !(stays && a.coversHost(c, fresh)) {
 			return true
 		}
 	}

@@ -277,7 +277,7 @@ func TestSilentForDays(t *testing.T) {
 	f.bye(40_000, d)
 	f.end()
 	r := f.call(t, "one")
-	if r.B.SilentMs == nil || *r.B.SilentMs != 39_999_500 || *r.MosLQ != 1 || len(f.intervals) != 1+2*maxSilentRows || *r.MosSamples != 8000 {
+	if r.B.SilentMs == nil || *r.B.SilentMs != 39_999_500 || *r.MosLQ != 1 || len(f.intervals) != 2+2*maxSilentRows || *r.MosSamples != 8000 {
 		t.Errorf("silent %v, %d intervals, %d samples", silentMs(r.B.SilentMs), len(f.intervals), *r.MosSamples)
 	}
 }

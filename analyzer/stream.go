@@ -113,8 +113,7 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 		return
 	}
 	a.Counters.Reports++
-	a.covered.add(p.Domain, p.Src.Addr())
-	a.covered.add(p.Domain, p.Dst.Addr())
+	a.covered.add(p.Domain, p.Src.Addr(), p.Dst.Addr())
 	key := streamKey{a.pointOf(p), p.Src, p.Dst, r.SSRC}
 	if key.point == nil {
 		a.Counters.StreamsEvicted++

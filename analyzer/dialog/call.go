@@ -79,6 +79,7 @@ type Call struct {
 	exchanges []exchange
 
 	signalled [2][]netip.Addr // hosts that each side's signalling came from
+	reached   [2][]netip.Addr // hosts that the other side's signalling went to
 	lastMedia time.Time
 
 	truncated  bool // its beginning was not seen
@@ -162,6 +163,12 @@ func (c *Call) LastSeen() time.Time { return c.lastSeen }
 
 // Signalled lists the hosts that a side's signalling came from.
 func (c *Call) Signalled(s Side) []netip.Addr { return c.signalled[s] }
+
+// Reached lists the hosts that the other side's signalling went to.
+func (c *Call) Reached(s Side) []netip.Addr { return c.reached[s] }
+
+// OnlyNode reports whether no other node than this one saw the call's SIP.
+func (c *Call) OnlyNode(node string) bool { return len(c.nodes) == 1 && c.nodes[0] == node }
 
 // Written reports whether the Table has given the call away.
 func (c *Call) Written() bool { return c.written }

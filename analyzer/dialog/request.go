@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,13 +204,18 @@ func (l *Leg) ended(at time.Time, side Side) {
 	l.hold.end(at)
 }
 
+// sawHost notes the hosts of a message of side, or of a response to it.
 func (c *Call) sawHost(side Side, e *event) {
-	a := e.p.Src.Addr()
 	if !e.m.Request { // a response to side's request comes from the other one
 		side = side.Other()
 	}
-	if !slices.Contains(c.signalled[side], a) && len(c.signalled[side]) < 8 {
-		c.signalled[side] = append(c.signalled[side], a)
+	note(&c.signalled[side], e.p.Src.Addr())
+	note(&c.reached[side.Other()], e.p.Dst.Addr())
+}
+
+func note(hosts *[]netip.Addr, a netip.Addr) {
+	if !slices.Contains(*hosts, a) && len(*hosts) < 8 {
+		*hosts = append(*hosts, a)
 	}
 }
 

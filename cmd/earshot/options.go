@@ -31,6 +31,9 @@ func analyzerOptions(c *run.Config) analyzer.Options {
 	}
 	o.NoPLC = !c.Media.G711PLC
 	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // "none" discards nothing in any model
+	for _, n := range c.Media.Coverage {
+		o.Coverage = append(o.Coverage, n.Prefix)
+	}
 	o.MaxStreams = 2 * c.Media.MaxStreams
 	o.Scrub = analyzer.Scrub{Digest: c.Privacy.Scrub.Digest, SDES: c.Privacy.Scrub.SDES, DTMF: c.Privacy.Scrub.DTMF, Bodies: c.Privacy.Scrub.MessageBodies}
 	return o

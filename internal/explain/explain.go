@@ -130,7 +130,8 @@ func newStory(rows *Rows, c *record.Call, only bool) *story {
 		}
 	}
 	for _, d := range rows.Drops {
-		if d.Domain == c.Domain && !d.ToTime.Before(c.FirstSeen) && !d.FromTime.After(s.end()) {
+		// A second copy of what was taken hides nothing.
+		if d.Domain == c.Domain && d.Reason != "mirrored" && !d.ToTime.Before(c.FirstSeen) && !d.FromTime.After(s.end()) {
 			s.drops = append(s.drops, d)
 		}
 	}

@@ -82,11 +82,12 @@ type Dialog struct {
 
 // Media is the metering of RTP streams.
 type Media struct {
-	G711PLC      bool     `yaml:"g711_plc"`
-	JitterBuffer string   `yaml:"jitter_buffer"`
-	HeuristicRTP bool     `yaml:"heuristic_rtp"`
-	Idle         Duration `yaml:"idle"`
-	MaxStreams   int      `yaml:"max_streams"`
+	G711PLC      bool      `yaml:"g711_plc"`
+	JitterBuffer string    `yaml:"jitter_buffer"`
+	Coverage     []Network `yaml:"coverage"`
+	HeuristicRTP bool      `yaml:"heuristic_rtp"`
+	Idle         Duration  `yaml:"idle"`
+	MaxStreams   int       `yaml:"max_streams"`
 }
 
 // Store is where rows go, and how long they stay.

@@ -134,6 +134,7 @@ func TestErrors(t *testing.T) {
 	f("capture: {buffer: 1MegaByte}", `e.yaml:1: capture.buffer is "1MegaByte"; want a size in bytes such as 65535, 64KiB or 2GiB`)
 	f("media: {g711_plc: maybe}", `e.yaml:1: media.g711_plc is "maybe"; want true or false`)
 	f("media: {g711_plc: }", `e.yaml:1: media.g711_plc is empty; want true or false`)
+	f("media: {coverage: [10.0.0.0/40]}", `e.yaml:1: media.coverage[0] is "10.0.0.0/40"; want a network such as 192.0.2.0/24, or an address`)
 	f("hep: {ports: 9060}", `e.yaml:1: hep.ports is "9060"; want a list such as [9060]`)
 	f("hep: {ports: [70000]}", `e.yaml:1: hep.ports[0] is "70000"; want a whole number from 0 to 65535`)
 	f("hep: [1]", "e.yaml:1: hep is a list; want the keys listen, ports, auth_key, max_skew, max_connections, receive_buffer below it")
@@ -292,4 +293,22 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("%v in\n%s", err, printed)
 		}
 	})
+}
+
+func TestNetwork(t *testing.T) {
+	for in, want := range map[string]string{
+		"10.0.0.0/8": "10.0.0.0/8", "10.1.2.3/8": "10.0.0.0/8", "192.0.2.1": "192.0.2.1/32", "2001:db8::/32": "2001:db8::/32",
+		"::1": "::1/128", "::ffff:192.0.2.1": "192.0.2.1/32",
+	} {
+		var n Network
+		if err := n.UnmarshalText([]byte(in)); err != nil || n.String() != want {
+			t.Errorf("network %q is %s (%v); want %s", in, n, err, want)
+		}
+	}
+	for _, in := range []string{"", "10", "10.0.0.0/", "10.0.0.0/33", "fe80::1%eth0", "example.com"} {
+		var n Network
+		if err := n.UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("network %q is %s; want an error", in, n)
+		}
+	}
 }

@@ -52,7 +52,6 @@ func (c *Config) Validate() error {
 	// row written sooner would lack the end of its media.
 	v.duration("dialog.grace", c.Dialog.Grace, 12*time.Second, time.Hour)
 	v.number("dialog.max_calls", c.Dialog.MaxCalls, 1, 100_000_000)
-	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
 	for i, s := range c.Dialog.Emergency {
 		v.check(s != "" && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("dialog.emergency[%d]", i), s,
 			"a number such as 112 or a URN such as urn:service:sos")
@@ -61,6 +60,8 @@ func (c *Config) Validate() error {
 		v.check(isHeaderPattern(s), fmt.Sprintf("dialog.headers[%d]", i), s, "a header name such as X-Trunk, or X-*")
 	}
 
+	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
+	v.number("the number of networks in media.coverage", len(c.Media.Coverage), 0, 1000)
 	v.duration("media.idle", c.Media.Idle, 5*time.Second, day)
 	v.number("media.max_streams", c.Media.MaxStreams, 1, 100_000_000)
 

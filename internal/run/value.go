@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -128,3 +129,25 @@ func (f *LogFormat) UnmarshalText(b []byte) error {
 
 // MarshalText is the name itself.
 func (f LogFormat) MarshalText() ([]byte, error) { return []byte(f), nil }
+
+// Network is a netip.Prefix that is also told as one address.
+type Network struct{ netip.Prefix }
+
+// UnmarshalText reads "192.0.2.0/24", "2001:db8::/32" and "192.0.2.1".
+func (n *Network) UnmarshalText(b []byte) error {
+	if p, err := netip.ParsePrefix(string(b)); err == nil {
+		if p.Addr().Is4In6() { // would match no IPv4 packet
+			return errNetwork
+		}
+		n.Prefix = p.Masked()
+		return nil
+	}
+	a, err := netip.ParseAddr(string(b))
+	if err != nil || a.Zone() != "" {
+		return errNetwork
+	}
+	n.Prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+	return nil
+}
+
+var errNetwork = fmt.Errorf("a network such as 192.0.2.0/24, or an address")
