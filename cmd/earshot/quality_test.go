@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/run"
 	"github.com/earshot-voip/earshot/internal/synth"
 )
 
@@ -50,6 +51,12 @@ func TestAccuracy(t *testing.T) {
 			defer f.stop()
 			got, truth := readAll(t, f), c.Truth()
 			compareStreams(t, truth.Streams, got)
+			// Without a jitter buffer nothing but what the network lost counts.
+			config := run.Default()
+			config.Media.JitterBuffer = "none"
+			g := framesOf(c)
+			defer g.stop()
+			bare := readWith(t, &reading{source: g, config: config, node: "local"})
 			if len(truth.Streams) != 6 {
 				t.Fatalf("%d streams", len(truth.Streams))
 			}
@@ -63,6 +70,10 @@ func TestAccuracy(t *testing.T) {
 				}
 				if want := burstsOf(w.LostSeqs); !slices.Equal(r.LossBursts, want) {
 					t.Errorf("loss_bursts %v, want %v", r.LossBursts, want)
+				}
+				b := bare.streams[slices.IndexFunc(bare.streams, func(r *record.Stream) bool { return r.SSRC == w.SSRC })]
+				if want := rOfG107(w); math.Abs(*b.RLQ-want) > 0.1 {
+					t.Errorf("r_lq without a jitter buffer is %g, G.107 says %g", *b.RLQ, want)
 				}
 				// A buffer of 200 ms discards nothing where packets are 120 ms late
 				// at most.
