@@ -12,6 +12,17 @@ import (
 // audible is how long a silence is told of.
 const audible = time.Second
 
+// ptimeMs is how much media a packet has: of the first stream that tells, else
+// what most have.
+func (d *direction) ptimeMs() float64 {
+	for _, st := range d.voice {
+		if st.PtimeMs != nil {
+			return *st.PtimeMs
+		}
+	}
+	return 20
+}
+
 // buffer is the jitter-buffer model that the scores follow: the one whose R
 // is that of the stream. "" where none is.
 func (d *direction) buffer() string {

@@ -32,8 +32,9 @@ type cell struct {
 	late           *uint64
 	jitter, heard  float64 // sum, weighted by packets; their number
 	jitterMost     float64
-	silent         int // intervals in which nothing came
-	scored         int // intervals with a score
+	silent         int    // intervals that were silent for the most part
+	absent         uint64 // packets that were due in them
+	scored         int    // intervals with a score
 
 	// Weighted sums over the intervals that have a score. Valid iff weight is
 	// not 0.
@@ -49,7 +50,7 @@ type cell struct {
 func cellOf(it *record.Interval, buffer string) cell {
 	c := cell{n: 1, packets: it.Packets, expected: it.Expected, lost: it.Lost}
 	if it.SSRC == 0 && it.Packets == 0 {
-		c.silent = 1
+		c.silent, c.absent = 1, it.Expected
 	}
 	switch buffer {
 	case "adaptive":
@@ -114,6 +115,7 @@ func (c *cell) merge(o cell) {
 	c.heard += o.heard
 	c.jitterMost = max(c.jitterMost, o.jitterMost)
 	c.silent += o.silent
+	c.absent += o.absent
 	c.scored += o.scored
 	c.weight += o.weight
 	c.r += o.r
@@ -171,7 +173,7 @@ func (c *cell) costs() string {
 }
 
 // columns are loss, jitter, MOS and costs.
-func (c *cell) columns() [4]string {
+func (c *cell) columns(ptimeMs float64) [4]string {
 	if c.n == 0 {
 		return [4]string{"-", "-", "-", ""}
 	}
@@ -193,7 +195,7 @@ func (c *cell) columns() [4]string {
 	case c.silent == c.n:
 		col[0], col[3] = "100", "silent"
 	case c.silent > 0:
-		col[3] = strings.TrimSpace(fmt.Sprintf("silent %s; %s", seconds(float64(c.silent)*ms(width)), col[3]))
+		col[3] = strings.TrimSpace(fmt.Sprintf("silent %s; %s", seconds(float64(c.absent)*ptimeMs), col[3]))
 	}
 	return col
 }
@@ -295,7 +297,7 @@ func (s *story) timeline() {
 		if l.to.Sub(l.from) > width {
 			clock += "-" + l.to.UTC().Format(time.TimeOnly)
 		}
-		a, c := l.cells[0].columns(), l.cells[1].columns()
+		a, c := l.cells[0].columns(s.sides[0].ptimeMs()), l.cells[1].columns(s.sides[1].ptimeMs())
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t|\t%s\t%s\t%s\t%s\n", clock, offset(begin.Sub(zero)), a[0], a[1], a[2], a[3], c[0], c[1], c[2], c[3])
 	}
 	w.Flush()

@@ -179,7 +179,9 @@ func TestBurstGapByHand(t *testing.T) {
 }
 
 func TestHoles(t *testing.T) {
-	type step struct{ ms, ts, seq int } // between the packets before and behind the gap
+	// Between the packets before and behind the gap; these then come each
+	// pace ms until they have caught up with the time.
+	type step struct{ ms, ts, seq, pace int }
 	f := func(name string, s step, want []bool) {
 		t.Helper()
 		f := newFeed()
@@ -187,7 +189,7 @@ func TestHoles(t *testing.T) {
 			f.at(float64(20*i), 0, uint16(i), uint32(160*i))
 		}
 		for i := range 100 {
-			f.at(float64(99*20+s.ms+20*i), 0, uint16(99+s.seq+i), uint32(99*160+s.ts+160*i))
+			f.at(max(float64(99*20+s.ms+s.pace*i), float64(99*20+s.ts/8+20*i)), 0, uint16(99+s.seq+i), uint32(99*160+s.ts+160*i))
 		}
 		f.end(t)
 		var got []bool
@@ -203,11 +205,14 @@ func TestHoles(t *testing.T) {
 			t.Errorf("%s: holes, lost or not (-want +got):\n%s", name, d)
 		}
 	}
-	f("no gap", step{20, 160, 1}, nil)
-	f("an outage", step{5000, 40000, 250}, []bool{true})
-	f("a sender that paused", step{5000, 160, 1}, []bool{false})
-	f("silence suppression", step{5000, 40000, 1}, nil)
-	f("silence suppression, and one packet lost", step{5000, 40000, 2}, nil)
+	f("no gap", step{20, 160, 1, 20}, nil)
+	f("an outage", step{5000, 40000, 250, 20}, []bool{true})
+	f("a sender that paused", step{5000, 160, 1, 20}, []bool{false})
+	f("packets held up for a second and a half, then all at once", step{1500, 160, 1, 0}, nil)
+	f("packets held up, then twice as fast", step{1500, 160, 1, 10}, nil)
+	f("a sender that paused, and is a little fast", step{1500, 160, 1, 18}, []bool{false})
+	f("silence suppression", step{5000, 40000, 1, 20}, nil)
+	f("silence suppression, and one packet lost", step{5000, 40000, 2, 20}, nil)
 }
 
 func TestJitterPercentile(t *testing.T) {

@@ -54,5 +54,38 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	if int(v.holeCount) < maxHoles {
 		v.holes[v.holeCount] = hole{from, to, ahead > 1}
 		v.holeCount++
+		m.stall = stall{from, to, h.Timestamp, ahead == 1}
+	}
+}
+
+// stall is the latest hole, as long as it may turn out to be delay.
+type stall struct {
+	from, to  int64
+	timestamp uint32 // of the packet behind it
+	open      bool
+}
+
+// catchUp takes back a hole when the packets behind it come so fast that half
+// a second of media is made up for: then they were held up on the way, and are
+// late, not absent. A sender that paused goes on at its own pace.
+func (m *Meter) catchUp(now int64, h *RTPHeader) {
+	gap, since := m.stall.to-m.stall.from, now-m.stall.to
+	if since > gap {
+		m.stall.open = false
+		return
+	}
+	played := float64(int32(h.Timestamp-m.stall.timestamp)) * m.msPerTick * 1e6
+	if played-float64(since) < float64(holeNs)/2 {
+		return
+	}
+	m.stall.open = false
+	for _, v := range [...]*interval{&m.cur, &m.prev} {
+		for i, o := range v.holes[:v.holeCount] {
+			if o.from == m.stall.from && o.to == m.stall.to {
+				copy(v.holes[i:], v.holes[i+1:v.holeCount])
+				v.holeCount--
+				return
+			}
+		}
 	}
 }

@@ -60,6 +60,7 @@ type Meter struct {
 	runs     [1 + Buffers]uint64 // missing in a row up to settled
 	burstGap BurstGap
 	spread   jitterSpread
+	stall    stall
 }
 
 // payload is what is known of one payload type.
@@ -166,11 +167,14 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	}
 	if gap >= holeNs && highest != 0 {
 		m.hole(since, now, h, arrived, m.seq.max-highest)
+	} else if m.stall.open && arrived <= arrivedAhead {
+		m.catchUp(now, h)
 	}
 	if arrived == arrivedJumped {
 		m.jumped = reference{now, h.Timestamp, m.clock, true}
 		m.stepValid = false
 	} else if arrived == arrivedRestart {
+		m.stall.open = false
 		m.ref = m.jumped
 		m.stepValid = false
 		m.eventSeen = false
