@@ -11,7 +11,7 @@ import (
 )
 
 func rows() []any {
-	return []any{&Call{}, &Attempt{}, &Stream{}, &Interval{}, &Message{}, &Drop{}, &Summary{}}
+	return []any{&Call{}, &Attempt{}, &Stream{}, &Interval{}, &Report{}, &Message{}, &Drop{}, &Summary{}}
 }
 
 func TestEveryFieldHasAUniqueName(t *testing.T) {

@@ -14,7 +14,7 @@ type Report struct {
 	Time       time.Time  `json:"time"`
 	CallID     *string    `json:"call_id"` // that it names, else of the call that its RTCP belongs to
 	Node       string     `json:"node"`
-	Source     string     `json:"source"` // vq_rtcpxr_publish, vq_rtcpxr_notify, rtcp_xr, rtcp_xr_mos
+	Source     string     `json:"source"` // vq_rtcpxr_publish, vq_rtcpxr_notify, x_rtp_stat, p_rtp_stat, rtcp_rr, rtcp_xr, rtcp_xr_mos, hep_32, hep_34, hep_35, hep_38
 	Kind       *string    `json:"kind"`   // session, interval, alert
 	Metrics    *string    `json:"metrics"`
 	ReporterIP netip.Addr `json:"reporter_ip"`
@@ -79,4 +79,19 @@ type Report struct {
 
 	DialogID *string           `json:"dialog_id"`
 	Other    map[string]string `json:"other"` // what has no column: the section and key as told
+
+	Direction       *string  `json:"direction"` // of the stream reported on: a from the caller, b from the callee
+	PacketsSent     *uint64  `json:"packets_sent"`
+	OctetsSent      *uint64  `json:"octets_sent"`
+	PacketsReceived *uint64  `json:"packets_received"`
+	PacketsExpected *uint64  `json:"packets_expected"`
+	PacketsLost     *int64   `json:"packets_lost"` // of those that the reporter was to receive; duplicates may make it negative
+	OctetsReceived  *uint64  `json:"octets_received"`
+	JitterMs        *float64 `json:"jitter_ms"` // of which kind, it does not say
+	CodecSent       *string  `json:"codec_sent"`
+	// What the other end told the reporter of the stream that the reporter sends.
+	RemotePacketsLost *int64   `json:"remote_packets_lost"`
+	RemoteJitterMs    *float64 `json:"remote_jitter_ms"`
+	MOS               *float64 `json:"mos"` // whether of listening or of conversation, it does not say
+	R                 *float64 `json:"r"`
 }
