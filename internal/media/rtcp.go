@@ -113,7 +113,7 @@ type DLRR struct {
 type MOSBlock struct {
 	Reporter, SSRC uint32
 	Interval       uint8  // I: 1 sampled, 2 interval, 3 cumulative
-	Segment        uint32 // one segment as on the wire: S, CAID, PT, MOS value or channel
+	Segment        uint32 // one segment as on the wire; Row reads it
 }
 
 // Errors of ParseRTCP.
