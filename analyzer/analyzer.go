@@ -84,6 +84,7 @@ type Analyzer struct {
 	covered  coverage
 	blind    blindness
 	told     dialog.Recent // reports by SIP
+	toldLate int           // reports that wait for the streams of their call
 
 	Counters Counters
 }
@@ -131,7 +132,11 @@ func (a *Analyzer) Observe(p *packet.Packet) {
 	case packet.KindDrop:
 		a.observeDrop(p)
 	case packet.KindTick:
-	case packet.KindUnknown, packet.KindRTP, packet.KindXRReport, packet.KindLog:
+	case packet.KindRTPStat, packet.KindXRReport, packet.KindQoS:
+		if !a.reportedByHEP(p) {
+			a.Counters.Unread++
+		}
+	case packet.KindUnknown, packet.KindRTP, packet.KindLog:
 		a.Counters.Unread++
 	default:
 		a.Counters.Unread++
@@ -147,7 +152,9 @@ func (a *Analyzer) observeSIP(p *packet.Packet) {
 	a.Counters.SIP++
 	seen := a.dialogs.Observe(p, m)
 	a.emitMessage(p, m, seen.Retransmission)
-	a.reportedBySIP(p, m, seen.Retransmission)
+	if !seen.Retransmission {
+		a.reportedBySIP(p, m, seen.Call)
+	}
 }
 
 func (a *Analyzer) observeDrop(p *packet.Packet) {

@@ -80,14 +80,16 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 			m.sent = s.Packets
 		}
 	}
+	var rtts []rttOfBlock
 	a.rtt.Observe(p.Time, r, func(ssrc, _ uint32, rtt time.Duration) {
+		rtts = append(rtts, rttOfBlock{ssrc, float64(rtt) / float64(time.Millisecond)})
 		if m := a.remote(p, call, ssrc, receiver); m != nil {
 			m.rttMs, m.rttAt = float64(rtt)/float64(time.Millisecond), p.Time
 			m.rttSum += m.rttMs
 			m.rttCount++
 		}
 	})
-	a.reportedByXR(p, r, call)
+	a.reportedByRTCP(p, r, call, rtts)
 	a.emitRTCP(p, callID)
 }
 

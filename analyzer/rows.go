@@ -29,6 +29,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, at := range c.Attempts() {
 		a.emit(at)
 	}
+	a.releaseReports(c, m)
 	for _, s := range m.streams {
 		a.emitStream(s)
 		s.kept = false // what still comes has a row of its own

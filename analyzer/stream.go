@@ -109,7 +109,9 @@ func (j *jitterSum) add(e media.Jitter) {
 func (a *Analyzer) observeReport(p *packet.Packet) {
 	r, err := media.ParseReport(p.Payload)
 	if err != nil {
-		a.Counters.Unread++
+		if !a.reportedByHEP(p) {
+			a.Counters.Unread++
+		}
 		return
 	}
 	a.Counters.Reports++
@@ -258,6 +260,7 @@ type callMedia struct {
 	// elsewhere is whether media between addresses of the call is on the list
 	// of another leg of the conversation.
 	elsewhere bool
+	told      []*record.Report // that named no stream, until all of them are known
 }
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.

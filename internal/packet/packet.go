@@ -17,8 +17,10 @@ const (
 	KindSIP      Kind = 1
 	KindRTP      Kind = 4  // one RTP packet, header and payload
 	KindRTCP     Kind = 5  // RTCP as JSON, the form every HEP emitter sends
-	KindReport   Kind = 34 // a stream's interval report, JSON (media.Report)
+	KindRTPStat  Kind = 32 // quality of RTP as another emitter measured it, JSON
+	KindReport   Kind = 34 // a stream's interval report, JSON (media.Report); other emitters' JSON has other keys
 	KindXRReport Kind = 35 // quality that an endpoint told, JSON or vq-rtcpxr text
+	KindQoS      Kind = 38 // quality that an SBC told, JSON
 	KindLog      Kind = 100
 	// KindDrop is Earshot's own: where a stage of the monitor was blind, JSON
 	// (record.Drop). It lies in the range that no HEP emitter uses.
