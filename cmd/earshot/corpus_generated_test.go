@@ -238,6 +238,17 @@ func compareReported(t *testing.T, got *records, packets []udpPacket) {
 	if len(got.calls) != 1 {
 		t.Fatalf("%d calls, want 1", len(got.calls))
 	}
+	rows := map[uint32]*record.Report{}
+	for _, r := range got.reports {
+		if r.Source == "rtcp_rr" {
+			rows[*r.SSRC] = r
+		}
+	}
+	for ssrc, want := range last {
+		if r := rows[ssrc]; r == nil || *r.PacketsLost != want || text(r.CallID) != got.calls[0].CallID {
+			t.Errorf("the last row of report blocks on %d is %+v, want %d lost", ssrc, r, want)
+		}
+	}
 	for i, side := range [...]*record.Side{&got.calls[0].A, &got.calls[0].B} {
 		name := [...]string{"a", "b"}[i]
 		if len(side.SSRCs) == 0 {
