@@ -140,6 +140,9 @@ func (s *story) direction(d *direction) {
 	if told := d.heard(); told != "" {
 		row("other end", "%s", told)
 	}
+	if told := s.worstTold(d); told != "" {
+		row("", "%s", told)
+	}
 	for _, st := range d.all {
 		row("seen", "%s", d.seen(st))
 	}
@@ -372,6 +375,32 @@ func (d *direction) seen(st *record.Stream) string {
 	}
 	if len(flags) > 0 {
 		text += " (" + strings.Join(flags, ", ") + ")"
+	}
+	return text
+}
+
+// worstTold is the report block that told of most loss, beside ours of the
+// interval in which it came.
+func (s *story) worstTold(d *direction) string {
+	var worst *record.Report
+	n := 0
+	for _, r := range s.blocks {
+		if s.about(r) != d || r.NLRPct == nil {
+			continue
+		}
+		n++
+		if worst == nil || *r.NLRPct > *worst.NLRPct {
+			worst = r
+		}
+	}
+	if worst == nil || *worst.NLRPct == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("worst of its %s: %.2f %% lost, at %s", plural(n, "report", "reports"), *worst.NLRPct, worst.Time.UTC().Format(time.TimeOnly))
+	for _, it := range d.spans {
+		if !worst.Time.Before(it.Time) && worst.Time.Before(it.Time.Add(width)) && it.Expected > 0 && worst.SSRC != nil && it.SSRC == *worst.SSRC {
+			return text + fmt.Sprintf(", here %.2f %% from %s", percentOf(it.Lost, it.Expected), it.Time.UTC().Format(time.TimeOnly))
+		}
 	}
 	return text
 }

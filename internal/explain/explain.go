@@ -34,6 +34,7 @@ type story struct {
 	attempts []*record.Attempt
 	sides    [2]*direction // caller's, callee's
 	reports  []*record.Report
+	blocks   []*record.Report // of RTCP receivers, by time
 	drops    []*record.Drop
 	only     bool // no other call has this Call-ID
 	out      strings.Builder
@@ -125,10 +126,15 @@ func newStory(rows *Rows, c *record.Call, only bool) *story {
 		}
 	}
 	for _, r := range rows.Reports {
-		if r.Domain == c.Domain && (only || s.during(r.Time)) {
+		switch {
+		case r.Domain != c.Domain || !only && !s.during(r.Time):
+		case r.Source == "rtcp_rr":
+			s.blocks = append(s.blocks, r)
+		default:
 			s.reports = append(s.reports, r)
 		}
 	}
+	slices.SortStableFunc(s.blocks, func(x, y *record.Report) int { return x.Time.Compare(y.Time) })
 	for _, d := range rows.Drops {
 		// A second copy of what was taken hides nothing.
 		if d.Domain == c.Domain && d.Reason != "mirrored" && !d.ToTime.Before(c.FirstSeen) && !d.FromTime.After(s.end()) {

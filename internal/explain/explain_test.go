@@ -114,6 +114,9 @@ func bad() *Rows {
 	rows.Reports = []*record.Report{
 		{Domain: "default", Time: after(43), CallID: new(c.CallID), Node: "sbc1", Source: "vq_rtcpxr_publish", Kind: new("session"), Metrics: new("local"), ReporterIP: bob, SSRC: new(uint32(0xa)), MOSLQ: new(3.7), NLRPct: new(2.8), JDRPct: new(0.3), IAJMs: new(3.), RTDMs: new(60.)},
 		{Domain: "default", Time: after(44), CallID: new(c.CallID), Node: "sbc1", Source: "rtcp_xr", ReporterIP: alice},
+		{Domain: "default", Time: after(40), CallID: new(c.CallID), Node: "sbc1", Source: "x_rtp_stat", Kind: new("session"), Metrics: new("local"), ReporterIP: alice, Direction: new("b"), PacketsReceived: new(uint64(1998)), PacketsLost: new(int64(0)), JitterMs: new(2.5), MOS: new(4.4)},
+		{Domain: "default", Time: after(22), CallID: new(c.CallID), Node: "sbc1", Source: "rtcp_rr", ReporterIP: bob, Direction: new("a"), SSRC: new(uint32(0xa)), NLRPct: new(14.5)},
+		{Domain: "default", Time: after(27), CallID: new(c.CallID), Node: "sbc1", Source: "rtcp_rr", ReporterIP: bob, Direction: new("a"), SSRC: new(uint32(0xa)), NLRPct: new(4.3)},
 	}
 	return rows
 }

@@ -64,14 +64,20 @@ func kindOf(r *record.Report) string {
 	return strings.Join(parts, ", ")
 }
 
-// reported is what a report says, and ours of the same stream.
-func (s *story) reported(r *record.Report) string {
-	var d *direction
-	for _, o := range s.sides {
-		if r.SSRC != nil && slices.Contains(o.sums.SSRCs, *r.SSRC) {
-			d = o
+// about is the direction whose stream a report is about; nil where nobody
+// knows.
+func (s *story) about(r *record.Report) *direction {
+	for _, d := range s.sides {
+		if r.Direction != nil && *r.Direction == d.key || r.Direction == nil && r.SSRC != nil && slices.Contains(d.sums.SSRCs, *r.SSRC) {
+			return d
 		}
 	}
+	return nil
+}
+
+// reported is what a report says, and ours of the same stream.
+func (s *story) reported(r *record.Report) string {
+	d := s.about(r)
 	var ours record.Side
 	var parts []string
 	if d != nil {
@@ -89,15 +95,20 @@ func (s *story) reported(r *record.Report) string {
 	}
 	add("MOS-LQ", r.MOSLQ, ours.MosLQ, "%.2f")
 	add("MOS-CQ", r.MOSCQ, ours.MosCQ, "%.2f")
+	add("MOS", r.MOS, ours.MosLQ, "%.2f")
 	add("R-LQ", r.RLQ, ours.RLQ, "%.1f")
 	add("R-CQ", r.RCQ, nil, "%.1f")
+	add("R", r.R, ours.RLQ, "%.1f")
 	add("loss", r.NLRPct, ours.LossPct, "%.2f %%")
+	add("lost", number(r.PacketsLost), number(ours.Lost), "%.0f")
+	add("received", number(r.PacketsReceived), number(ours.Packets), "%.0f")
 	var late *float64
 	if d != nil && d.total.late != nil && d.total.expected > 0 {
 		late = new(percentOf(*d.total.late, d.total.expected))
 	}
 	add("discarded", r.JDRPct, late, "%.2f %%")
 	add("jitter", r.IAJMs, ours.JitterMeanMs, "%.1f ms")
+	add("jitter", r.JitterMs, ours.JitterMeanMs, "%.1f ms")
 	add("mean absolute jitter", r.MAJMs, nil, "%.1f ms")
 	add("round trip", r.RTDMs, ours.RttMs, "%.0f ms")
 	add("end system delay", r.ESDMs, nil, "%.0f ms")
@@ -110,6 +121,13 @@ func (s *story) reported(r *record.Report) string {
 		text = d.name + ": " + text
 	}
 	return text
+}
+
+func number[T int64 | uint64](n *T) *float64 {
+	if n == nil {
+		return nil
+	}
+	return new(float64(*n))
 }
 
 // unknown says what nobody knows of the call, and why.
