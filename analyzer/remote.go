@@ -50,7 +50,15 @@ const (
 func (a *Analyzer) observeRTCP(p *packet.Packet) {
 	a.Counters.RTCP++
 	r := &a.rtcp
-	if err := media.ParseRTCPJSON(p.Payload, r); err != nil {
+	err := media.ParseRTCPJSON(p.Payload, r)
+	if err != nil && len(p.Payload) > 0 && p.Payload[0]>>6 == 2 { // some emitters of HEP send it as it was on the wire
+		if err = media.ParseRTCP(p.Payload, r); err == nil {
+			readable := *p
+			readable.Payload = media.AppendRTCPJSON(nil, r)
+			p = &readable
+		}
+	}
+	if err != nil {
 		a.Counters.Unread++
 		a.emitRTCP(p, "")
 		return

@@ -236,3 +236,27 @@ func TestToldByHEP(t *testing.T) {
 		t.Errorf("%d packets, %d reports", s.Packets, f.Counters.Reports)
 	}
 }
+
+// TestRTCPOnTheWire: RTCP that an emitter did not make JSON of.
+func TestRTCPOnTheWire(t *testing.T) {
+	f := newFeed()
+	var raw string
+	rest := f.emit
+	f.emit = func(row any) {
+		if m, ok := row.(*record.Message); ok && m.Kind == "rtcp" {
+			raw = m.Raw
+		}
+		rest(row)
+	}
+	f.connect(0, newDialled("one"))
+	rr := []byte{0x81, 201, 0, 7, 0, 0, 0, 2, 0, 0, 0, 1, 128, 0, 0, 9, 0, 0, 1, 0, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0}
+	f.packet(5, packet.KindRTCP, rtcpOf(bobRTP), rtcpOf(aliceRTP), rr)
+	f.wantTold(t, "rtcp_rr one a 1")
+	if r := f.toldRows[0]; *r.NLRPct != 50 || *r.PacketsLost != 9 || !strings.Contains(raw, `"source_ssrc":1`) {
+		t.Errorf("%+v; %s", r, raw)
+	}
+	f.packet(6, packet.KindRTCP, rtcpOf(bobRTP), rtcpOf(aliceRTP), rr[:12])
+	if f.Counters.Unread != 1 || len(f.toldRows) != 1 {
+		t.Errorf("%d unread, %d rows", f.Counters.Unread, len(f.toldRows))
+	}
+}

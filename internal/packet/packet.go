@@ -16,7 +16,7 @@ const (
 	KindUnknown  Kind = 0
 	KindSIP      Kind = 1
 	KindRTP      Kind = 4  // one RTP packet, header and payload
-	KindRTCP     Kind = 5  // RTCP as JSON, the form every HEP emitter sends
+	KindRTCP     Kind = 5  // RTCP as JSON, the form nearly every HEP emitter sends
 	KindRTPStat  Kind = 32 // quality of RTP as another emitter measured it, JSON
 	KindReport   Kind = 34 // a stream's interval report, JSON (media.Report); other emitters' JSON has other keys
 	KindXRReport Kind = 35 // quality that an endpoint told, JSON or vq-rtcpxr text
