@@ -255,6 +255,7 @@ func TestRTCPOnTheWire(t *testing.T) {
 	if r := f.toldRows[0]; *r.NLRPct != 50 || *r.PacketsLost != 9 || !strings.Contains(raw, `"source_ssrc":1`) {
 		t.Errorf("%+v; %s", r, raw)
 	}
+	f.packet(5, packet.KindRTCP, rtcpOf(bobRTP), rtcpOf(aliceRTP), []byte(`{"ssrc":2,"type":201,"report_count":1,"report_blocks":[{"source_ssrc":0,"fraction_lost":0,"packets_lost":0}],"report_blocks_xr":{"type":0,"id":0,"fraction_lost":0}}`))
 	f.packet(6, packet.KindRTCP, rtcpOf(bobRTP), rtcpOf(aliceRTP), rr[:12])
 	if f.Counters.Unread != 1 || len(f.toldRows) != 1 {
 		t.Errorf("%d unread, %d rows", f.Counters.Unread, len(f.toldRows))

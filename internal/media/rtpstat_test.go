@@ -23,11 +23,11 @@ func toldBy(t *testing.T, r *record.Report) map[string]any {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var any any
-			if err := json.Unmarshal(b, &any); err != nil {
+			var value any
+			if err := json.Unmarshal(b, &value); err != nil {
 				t.Fatal(err)
 			}
-			got[f.Name] = any
+			got[f.Name] = value
 		}
 	}
 	return got

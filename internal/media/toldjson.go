@@ -165,8 +165,8 @@ func toldBySBC(t taking) (rows []record.Report, ok bool) {
 				r.Other[k] = v
 			}
 		}
-		any := mine.score(&r.MOS, &r.R, [...]string{"MOS", "MOS"}, [...]string{"RVAL", "RVAL"})
-		any = has(any,
+		known := mine.score(&r.MOS, &r.R, [...]string{"MOS", "MOS"}, [...]string{"RVAL", "RVAL"})
+		known = has(known,
 			mine.take(lostTo(&r.PacketsLost), "RTP_PK_LOSS"),
 			mine.take(countTo(&r.PacketsReceived), "RTP_PK"))
 		mine.take(countTo(&r.OctetsReceived), "RTP_BYTE")
@@ -174,7 +174,7 @@ func toldBySBC(t taking) (rows []record.Report, ok bool) {
 		for k, v := range mine {
 			r.Other[flow+"_"+k] = v
 		}
-		if any {
+		if known {
 			r.Other["flow"] = strings.ToLower(flow)
 			rows = append(rows, r)
 		}

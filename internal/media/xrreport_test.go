@@ -2,6 +2,7 @@ package media
 
 import (
 	"encoding/binary"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,9 +42,7 @@ func TestXRRows(t *testing.T) {
 		{"payload_type": 9., "moscq": 3., "other": told{"calg_id": "255", "channel": "7"}},
 		{"payload_type": 96., "other": told{"calg_id": "5", "mos": "80"}},
 	} {
-		for k, v := range (told{"metrics": "local", "kind": "interval", "ssrc": 6., "remote_ssrc": 6., "local_ssrc": 9.}) {
-			want[k] = v
-		}
+		maps.Copy(want, told{"metrics": "local", "kind": "interval", "ssrc": 6., "remote_ssrc": 6., "local_ssrc": 9.})
 		r, ok := x.MOS[i].Row()
 		if diff := cmp.Diff(want, toldBy(t, &r)); diff != "" || !ok {
 			t.Errorf("segment %d, %v (-want +got):\n%s", i, ok, diff)
