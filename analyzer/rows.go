@@ -96,9 +96,9 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			q.Merge(&silent[side].quality)
 		}
 		if q.Enough() {
-			sum.RLQ, sum.MosLQ, sum.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-			if cq, ok := q.MOSCQ(); ok {
-				sum.MosCQ = rounded(cq)
+			fillScore(sum, &q)
+			if is, ok := a.perceptualOfSide(chosen, &silent[side]); ok {
+				sum.RPerceptual, sum.MosPerceptual = rounded(is.R), rounded(is.MOS)
 			}
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
@@ -111,6 +111,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			continue
 		}
 		a.fillSide(sum, chosen, flags)
+		sum.LastRtpMs = lastRTP(r, chosen, silent[side].known)
 	}
 	for _, s := range streams {
 		if s.counts.Packets > 0 && s.key.node != "" && !slices.Contains(r.Nodes, s.key.node) {
@@ -168,6 +169,24 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	}
 }
 
+// lastRTP is the time from the latest packet of the streams to the end of the
+// call, ms; 0 where media goes on behind it. nil where the call goes on, and
+// where media may have gone on unseen, as where a PBX left its path.
+func lastRTP(r *record.Call, streams []*stream, known bool) *float64 {
+	if r.EndTime == nil {
+		return nil
+	}
+	var last time.Time
+	for _, s := range streams {
+		last = later(last, s.last)
+	}
+	left := r.EndTime.Sub(last)
+	if !known && left > soon {
+		return nil
+	}
+	return rounded(max(0, left.Seconds()*1000))
+}
+
 func sideQuality(streams []*stream) media.Quality {
 	var q media.Quality
 	for _, s := range streams {
@@ -190,6 +209,14 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 		j.max = max(j.max, own.max)
 		if !slices.Contains(out.SSRCs, s.key.ssrc) {
 			out.SSRCs = append(out.SSRCs, s.key.ssrc)
+		}
+		if s.ttlMax > 0 {
+			if out.TTLMin == nil || s.ttlMin < *out.TTLMin {
+				out.TTLMin = new(s.ttlMin)
+			}
+			if out.TTLMax == nil || s.ttlMax > *out.TTLMax {
+				out.TTLMax = new(s.ttlMax)
+			}
 		}
 		if most == nil || s.counts.Packets > most.counts.Packets {
 			most = s
@@ -219,6 +246,9 @@ func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[strin
 	} else if most.payload.name != "" {
 		out.Codec = new(most.payload.name)
 	}
+	if ms := most.packetTime(); ms > 0 {
+		out.PtimeMs = rounded(ms)
+	}
 	fillRemote(out, a.heardOf(streams))
 }
 
@@ -245,20 +275,29 @@ func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, le
 	fillRemote(out, last)
 }
 
-func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
-	w := &q.Worst
-	r.Scale = new(q.Codec.Scale)
-	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.MOS()), rounded(w.MOS), rounded(q.Best.MOS)
-	r.RCeiling = rounded(q.Codec.Ceiling)
-	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
-	r.MosSamples = new(q.Samples)
+// fillScore fills what the intervals of a side say.
+func fillScore(out *record.Side, q *media.Quality) {
+	worst, best := &q.Worst, &q.Best
+	out.RLQ, out.MosLQ, out.MosLQMin, out.MosLQMax = rounded(q.R()), rounded(q.MOS()), rounded(worst.MOS), rounded(best.MOS)
 	if cq, ok := q.MOSCQ(); ok {
-		r.MosCQ = rounded(cq)
+		out.MosCQ = rounded(cq)
 	}
+	out.MosMinTime, out.MosMinLossPct, out.MosMinJitterMs, out.MosMinRttMs = new(micro(worst.Time)), rounded(worst.LossPct), worst.JitterMs, worst.RTTMs
+	out.MosMaxTime, out.MosMaxLossPct, out.MosMaxJitterMs, out.MosMaxRttMs = new(micro(best.Time)), rounded(best.LossPct), best.JitterMs, best.RTTMs
+	out.MosSamples = new(q.Samples)
+}
+
+// fillWorse fills what the call has of its worse side.
+func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	s := &r.A
 	if side == dialog.B {
 		s = &r.B
 	}
+	r.Scale, r.RCeiling = new(q.Codec.Scale), rounded(q.Codec.Ceiling)
+	r.MosLQ, r.MosLQMin, r.MosLQMax, r.MosCQ = s.MosLQ, s.MosLQMin, s.MosLQMax, s.MosCQ
+	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = s.MosMinTime, s.MosMinLossPct, s.MosMinJitterMs, s.MosMinRttMs
+	r.MosMaxTime, r.MosMaxLossPct, r.MosMaxJitterMs, r.MosMaxRttMs = s.MosMaxTime, s.MosMaxLossPct, s.MosMaxJitterMs, s.MosMaxRttMs
+	r.MosSamples = s.MosSamples
 	var latency, jitter, loss float64
 	if s.RttMs != nil {
 		latency = *s.RttMs / 2

@@ -40,15 +40,11 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		if p.name != "" {
 			r.Codec = new(p.name)
 		}
-		clock := p.clock
-		if clock != 0 {
-			r.ClockRate = new(clock)
+		if p.clock != 0 {
+			r.ClockRate = new(p.clock)
 		}
-		switch {
-		case s.ptimeMs > 0:
-			r.PtimeMs = rounded(s.ptimeMs)
-		case s.tsStep > 0 && clock > 0:
-			r.PtimeMs = rounded(1000 * float64(s.tsStep) / float64(clock))
+		if ms := s.packetTime(); ms > 0 {
+			r.PtimeMs = rounded(ms)
 		}
 	}
 	if s.vlan != 0 {
@@ -115,6 +111,9 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
 			r.BurstDensityPct, r.GapDensityPct, r.BurstMs, r.GapMs = rounded(m.BurstDensityPct), rounded(m.GapDensityPct), rounded(m.BurstMs), rounded(m.GapMs)
 		}
+		if n, ok := s.burstGap.SinceBurst(); ok {
+			r.SinceBurstMs = rounded(float64(n) * *r.PtimeMs)
+		}
 	}
 	if s.heard.Played > 0 {
 		r.PDV = narrow(s.heard.PDV[:])
@@ -140,6 +139,9 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	}
 	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
 	r.RCeiling = rounded(q.Codec.Ceiling)
+	if is, ok := a.perceptual(s); ok {
+		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
+	}
 	r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")

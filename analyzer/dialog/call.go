@@ -62,6 +62,8 @@ type Call struct {
 
 	rung        rung
 	provisional time.Time // latest provisional response
+	trying      time.Time // first 100 to the INVITE
+	responded   time.Time // first response to it other than 100
 
 	cancel         time.Time // first CANCEL of the call as a whole
 	cancelCause    cause

@@ -190,6 +190,7 @@ func (c *Call) row() *record.Call {
 		Invites: c.invites, Retransmissions: c.repeatCount, Challenges: c.challenges,
 		MediaSeen: "unknown",
 	}
+	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
 		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())
