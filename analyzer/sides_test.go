@@ -144,7 +144,7 @@ func TestReportedExtremes(t *testing.T) {
 // TestPerceptualOfSides: the counters are those of TestPerceptualByHand, whose R
 // is 85.3772. A side of two streams has none, nor one that was silent for long.
 func TestPerceptualOfSides(t *testing.T) {
-	f := func(name string, second bool, bye float64, wantSide float64) {
+	f := func(name string, second bool, bye, wantSide float64) {
 		t.Helper()
 		f := newFeed()
 		d := newDialled("one")
