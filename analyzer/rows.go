@@ -100,6 +100,9 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			if is, ok := a.perceptualOfSide(chosen, &silent[side]); ok {
 				sum.RPerceptual, sum.MosPerceptual = rounded(is.R), rounded(is.MOS)
 			}
+			if silent[side].quality.Samples == 0 {
+				sum.F50Mos, sum.F200Mos, sum.AdaptiveMos = a.modelMOS(chosen, media.Fixed50), a.modelMOS(chosen, media.Fixed200), a.modelMOS(chosen, media.Adaptive)
+			}
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
 			}
@@ -169,87 +172,12 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	}
 }
 
-// lastRTP is the time from the latest packet of the streams to the end of the
-// call, ms; 0 where media goes on behind it. nil where the call goes on, and
-// where media may have gone on unseen, as where a PBX left its path.
-func lastRTP(r *record.Call, streams []*stream, known bool) *float64 {
-	if r.EndTime == nil {
-		return nil
-	}
-	var last time.Time
-	for _, s := range streams {
-		last = later(last, s.last)
-	}
-	left := r.EndTime.Sub(last)
-	if !known && left > soon {
-		return nil
-	}
-	return rounded(max(0, left.Seconds()*1000))
-}
-
 func sideQuality(streams []*stream) media.Quality {
 	var q media.Quality
 	for _, s := range streams {
 		q.Merge(&s.quality)
 	}
 	return q
-}
-
-// fillSide adds up the packets of the streams of one direction.
-func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[string]bool) {
-	var sum media.Counts
-	var j jitterSum
-	var most *stream
-	var codecs []string
-	for _, s := range streams {
-		sum.Add(s.counts)
-		own := s.jitterSum()
-		j.sum += own.sum
-		j.n += own.n
-		j.max = max(j.max, own.max)
-		if !slices.Contains(out.SSRCs, s.key.ssrc) {
-			out.SSRCs = append(out.SSRCs, s.key.ssrc)
-		}
-		if s.ttlMax > 0 {
-			if out.TTLMin == nil || s.ttlMin < *out.TTLMin {
-				out.TTLMin = new(s.ttlMin)
-			}
-			if out.TTLMax == nil || s.ttlMax > *out.TTLMax {
-				out.TTLMax = new(s.ttlMax)
-			}
-		}
-		if most == nil || s.counts.Packets > most.counts.Packets {
-			most = s
-		}
-		for _, name := range s.codecs {
-			if !slices.Contains(codecs, name) {
-				codecs = append(codecs, name)
-			}
-		}
-	}
-	if len(out.SSRCs) > 1 {
-		flags["ssrc_change"] = true
-	}
-	if len(codecs) > 1 {
-		flags["codec_change"] = true
-	}
-	out.Packets, out.Expected, out.Lost = new(sum.Packets), new(sum.Expected), new(sum.Lost)
-	out.Duplicates, out.Reordered = new(sum.Duplicates), new(sum.Reordered)
-	if sum.Expected > 0 {
-		out.LossPct = rounded(media.LossPct(sum.Lost, sum.Expected))
-	}
-	if j.n > 0 {
-		out.JitterMeanMs, out.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
-	}
-	if len(most.codecs) > 0 {
-		out.Codec = new(most.codecs[len(most.codecs)-1])
-	} else if most.payload.name != "" {
-		out.Codec = new(most.payload.name)
-	}
-	if ms := most.packetTime(); ms > 0 {
-		out.PtimeMs = rounded(ms)
-	}
-	fillRemote(out, a.heardOf(streams))
 }
 
 // remoteOnly fills what RTCP said of a direction whose media nobody saw, as
@@ -273,18 +201,6 @@ func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, le
 		}
 	}
 	fillRemote(out, last)
-}
-
-// fillScore fills what the intervals of a side say.
-func fillScore(out *record.Side, q *media.Quality) {
-	worst, best := &q.Worst, &q.Best
-	out.RLQ, out.MosLQ, out.MosLQMin, out.MosLQMax = rounded(q.R()), rounded(q.MOS()), rounded(worst.MOS), rounded(best.MOS)
-	if cq, ok := q.MOSCQ(); ok {
-		out.MosCQ = rounded(cq)
-	}
-	out.MosMinTime, out.MosMinLossPct, out.MosMinJitterMs, out.MosMinRttMs = new(micro(worst.Time)), rounded(worst.LossPct), worst.JitterMs, worst.RTTMs
-	out.MosMaxTime, out.MosMaxLossPct, out.MosMaxJitterMs, out.MosMaxRttMs = new(micro(best.Time)), rounded(best.LossPct), best.JitterMs, best.RTTMs
-	out.MosSamples = new(q.Samples)
 }
 
 // fillWorse fills what the call has of its worse side.

@@ -144,7 +144,7 @@ func TestReportedExtremes(t *testing.T) {
 // TestPerceptualOfSides: the counters are those of TestPerceptualByHand, whose R
 // is 85.3772. A side of two streams has none, nor one that was silent for long.
 func TestPerceptualOfSides(t *testing.T) {
-	f := func(name string, second bool, bye, wantSide float64) {
+	f := func(name string, second bool, bye, wantSide float64, wantModels bool) {
 		t.Helper()
 		f := newFeed()
 		d := newDialled("one")
@@ -156,7 +156,7 @@ func TestPerceptualOfSides(t *testing.T) {
 		f.report(5.2, k, r)
 		if second {
 			over := k.final()
-			over.BurstGap = r.BurstGap
+			over.BurstGap, over.Last = r.BurstGap, r.Last
 			f.report(5.3, k, over)
 			o := newTalk(aliceRTP, bobRTP, 9, 5.1)
 			f.report(10.2, o, o.next(240, 0))
@@ -167,8 +167,55 @@ func TestPerceptualOfSides(t *testing.T) {
 		is(t, name+": r_perceptual", s.RPerceptual, 85.377)
 		is(t, name+": since_burst_ms", s.SinceBurstMs, 1360)
 		is(t, name+": a_r_perceptual", f.call(t, "one").A.RPerceptual, wantSide)
+		if got := f.call(t, "one").A.F200Mos; (got != nil) != wantModels {
+			t.Errorf("%s: a_f200_mos is %v", name, got)
+		}
 	}
-	f("one stream", false, 5.5, 85.377)
-	f("two streams", true, 10.5, null)
-	f("silent behind it", false, 15, null)
+	f("one stream", false, 5.5, 85.377, true)
+	f("two streams", true, 10.5, null, false)
+	f("silent behind it", false, 15, null, false)
+}
+
+// TestSideOfTwoStreams: bursts and delay variation add up, MOS by a model is the
+// mean by packets, and what a side has once is that of the stream with most
+// packets. Where one stream does not tell, there is none.
+func TestSideOfTwoStreams(t *testing.T) {
+	play := func(lastTells bool) (record.Side, []*record.Stream) {
+		f := newFeed()
+		d := newDialled("one")
+		f.connect(0, d)
+		for i, n := range []uint64{100, 240} {
+			k := newTalk(aliceRTP, bobRTP, uint32(1+i), 0.1+5*float64(i))
+			k.pt = uint8(8 * i)
+			r := k.next(n-10, 10)
+			r.DSCP, r.TTLMin, r.TTLMax = uint8(40+i), uint8(60-i), uint8(60-i)
+			if lastTells || i == 0 {
+				r.Heard = media.Heard{Played: n - 10, Runs: [1 + media.Buffers]uint64{4, 4, 4, 4}, Bursts: [10]uint64{0: 3, 6: 1}, PDV: [7]uint64{2: uint64(5 + i)}}
+			}
+			f.report(5.2+5*float64(i), k, r)
+			over := k.final()
+			over.DSCP, over.Last = r.DSCP, r.Last
+			f.report(5.3+5*float64(i), k, over)
+		}
+		f.bye(11, d)
+		f.end()
+		return f.call(t, "one").A, []*record.Stream{f.stream(t, 1), f.stream(t, 2)}
+	}
+	side, streams := play(true)
+	if d := cmp.Diff([]uint32{6, 0, 0, 0, 0, 0, 2, 0, 0, 0}, side.LossBursts); d != "" {
+		t.Errorf("a_loss_bursts (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]uint32{0, 0, 11, 0, 0, 0, 0}, side.PDV); d != "" {
+		t.Errorf("a_pdv (-want +got):\n%s", d)
+	}
+	if want := (100**streams[0].F200Mos + 240**streams[1].F200Mos) / 340; side.F200Mos == nil || math.Abs(*side.F200Mos-want) > 0.001 || *streams[0].F200Mos == *streams[1].F200Mos {
+		t.Errorf("a_f200_mos is %v, want %g", side.F200Mos, want)
+	}
+	if *side.PayloadType != 8 || *side.DSCP != 41 || *side.TTLMin != 59 || *side.TTLMax != 60 || *side.MediaIP != aliceRTP.Addr() {
+		t.Errorf("payload type %d, DSCP %d, TTL %d to %d, from %s", *side.PayloadType, *side.DSCP, *side.TTLMin, *side.TTLMax, side.MediaIP)
+	}
+	side, _ = play(false)
+	if side.LossBursts != nil || side.PDV != nil || side.F50Mos != nil || side.F200Mos != nil || side.AdaptiveMos != nil {
+		t.Errorf("one stream tells nothing, and the side has %v, %v, %v, %v, %v", side.LossBursts, side.PDV, side.F50Mos, side.F200Mos, side.AdaptiveMos)
+	}
 }

@@ -447,3 +447,28 @@ func TestResponseTimes(t *testing.T) {
 0.05 b>a 100    A/  1INVITE
 0.2  b>a 180    A/B 1INVITE`, "- -")
 }
+
+// TestRepeatedInvites: of the repetitions those of INVITE requests, once however
+// many hops saw them.
+func TestRepeatedInvites(t *testing.T) {
+	for script, want := range map[string][2]uint32{
+		basic: {0, 0},
+		`
+0    a>p INVITE A/  1 via=x
+0.01 p>b INVITE A/  1 via=y|x
+0.5  a>p INVITE A/  1 via=x
+0.51 p>b INVITE A/  1 via=y|x
+1.5  a>p INVITE A/  1 via=x
+1.6  b>p 200    A/B 1INVITE via=y|x
+1.61 p>a 200    A/B 1INVITE via=x
+2.1  b>p 200    A/B 1INVITE via=y|x
+2.11 p>a 200    A/B 1INVITE via=x`: {3, 2},
+	} {
+		x := newTable()
+		x.play(parse(t, script))
+		r := x.rows(time.Time{})[0]
+		if got := [2]uint32{r.Retransmissions, r.InviteRetransmissions}; got != want {
+			t.Errorf("retransmissions and those of INVITE are %v, want %v", got, want)
+		}
+	}
+}

@@ -187,7 +187,7 @@ func (c *Call) row() *record.Call {
 		AssertedIdentity: text(c.asserted), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
 		Headers: c.headers, CallerAgent: text(c.callerAgent), CalleeAgent: text(c.calleeAgent),
 		Transport: c.transport.String(), Proxies: c.proxies,
-		Invites: c.invites, Retransmissions: c.repeatCount, Challenges: c.challenges,
+		Invites: c.invites, Retransmissions: c.repeatCount, InviteRetransmissions: c.inviteRepeats, Challenges: c.challenges,
 		MediaSeen: "unknown",
 	}
 	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)

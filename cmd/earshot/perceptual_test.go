@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/earshot-voip/earshot/internal/record"
 	"github.com/earshot-voip/earshot/internal/synth"
 )
@@ -119,6 +121,10 @@ func TestPerceptualOfCalls(t *testing.T) {
 				side := map[string]*record.Side{"a": &r2.A, "b": &r2.B}[*s.Direction]
 				if *side.SilentMs > 2500 && side.RPerceptual == nil {
 					continue // it lost its first or last seconds, which is in no stream
+				}
+				if d := cmp.Diff([]any{s.LossBursts, s.PDV, s.F50Mos, s.F200Mos, s.AdaptiveMos, s.PayloadType, s.PtimeMs, s.DSCP, s.TTLMin, s.TTLMax, s.SrcIP.String()},
+					[]any{side.LossBursts, side.PDV, side.F50Mos, side.F200Mos, side.AdaptiveMos, side.PayloadType, side.PtimeMs, side.DSCP, side.TTLMin, side.TTLMax, side.MediaIP.String()}); d != "" {
+					t.Errorf("side %s (-stream +side):\n%s", *s.Direction, d)
 				}
 				if show(side.RPerceptual) != show(s.RPerceptual) || show(side.MosPerceptual) != show(s.MosPerceptual) {
 					t.Errorf("%s_r_perceptual is %s, that of its stream %s", *s.Direction, show(side.RPerceptual), show(s.RPerceptual))

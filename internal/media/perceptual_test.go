@@ -83,6 +83,9 @@ func TestSinceBurst(t *testing.T) {
 		if got := int(n); !ok && want != -1 || ok && got != want {
 			t.Errorf("%s: %d numbers behind the burst (%v), want %d", pattern, n, ok, want)
 		}
+		if !ok && b.After != 0 {
+			t.Errorf("%s: %d numbers behind no burst", pattern, b.After)
+		}
 	}
 }
 

@@ -82,10 +82,11 @@ type Call struct {
 	DisconnectMs *float64   `json:"disconnect_ms"` // BYE to its final response
 	FirstRTPTime *time.Time `json:"first_rtp_time"`
 
-	Invites         uint32 `json:"invites"` // re-INVITEs included
-	Retransmissions uint32 `json:"retransmissions"`
-	Challenges      uint32 `json:"challenges"` // 401 and 407
-	Attempts        uint32 `json:"attempts"`   // downstream tries, see Attempt
+	Invites               uint32 `json:"invites"` // re-INVITEs included
+	Retransmissions       uint32 `json:"retransmissions"`
+	InviteRetransmissions uint32 `json:"invite_retransmissions"` // of those, INVITEs
+	Challenges            uint32 `json:"challenges"`             // 401 and 407
+	Attempts              uint32 `json:"attempts"`               // downstream tries, see Attempt
 
 	A Side `prefix:"a_"` // media sent by the caller
 	B Side `prefix:"b_"` // media sent by the callee
@@ -128,6 +129,8 @@ type Side struct {
 	Reordered    *uint64  `json:"reordered"`
 	JitterMeanMs *float64 `json:"jitter_mean_ms"`
 	JitterMaxMs  *float64 `json:"jitter_max_ms"`
+	LossBursts   []uint32 `json:"loss_bursts"` // runs of lost packets of length 1, 2 ... 10 and more; empty where not known
+	PDV          []uint32 `json:"pdv"`         // packets by delay variation from 50, 70, 90, 120, 150, 200, 300 ms on; empty where not known
 	RLQ          *float64 `json:"r_lq"`
 	MosLQ        *float64 `json:"mos_lq"`
 	MosLQMin     *float64 `json:"mos_lq_min"`
@@ -137,6 +140,11 @@ type Side struct {
 	// NULL where it had several, or silence that is in none.
 	RPerceptual   *float64 `json:"r_perceptual"`
 	MosPerceptual *float64 `json:"mos_perceptual"`
+	// MOS of its streams' totals by the jitter-buffer models, mean by packets. NULL
+	// where one has none, and beside silence that is in no stream.
+	F50Mos      *float64 `json:"f50_mos"`
+	F200Mos     *float64 `json:"f200_mos"`
+	AdaptiveMos *float64 `json:"adaptive_mos"`
 
 	MosMinTime     *time.Time `json:"mos_min_time"` // what its worst interval looked like: start, percent, ms
 	MosMinLossPct  *float64   `json:"mos_min_loss_pct"`
@@ -148,14 +156,19 @@ type Side struct {
 	MosMaxRttMs    *float64   `json:"mos_max_rtt_ms"`
 	MosSamples     *uint32    `json:"mos_samples"` // intervals with a score
 
-	Codec     *string  `json:"codec"`
-	PtimeMs   *float64 `json:"ptime_ms"` // media time a packet, of the stream with most packets
-	SSRCs     []uint32 `json:"ssrcs"`
-	TTLMin    *uint8   `json:"ttl_min"` // of the IP headers; NULL where they were not seen
-	TTLMax    *uint8   `json:"ttl_max"`
-	SilentMs  *float64 `json:"silent_ms"`
-	HoldMs    *float64 `json:"hold_ms"`
-	LastRtpMs *float64 `json:"last_rtp_ms"` // last media packet to the end of the call; 0 where media went on; NULL where it may have gone on unseen
+	Codec *string `json:"codec"`
+	// PayloadType, PtimeMs (media time a packet), MediaIP (its source) and DSCP
+	// are those of the stream with most packets.
+	PayloadType *uint8      `json:"payload_type"`
+	PtimeMs     *float64    `json:"ptime_ms"`
+	SSRCs       []uint32    `json:"ssrcs"`
+	MediaIP     *netip.Addr `json:"media_ip"`
+	DSCP        *uint8      `json:"dscp"`
+	TTLMin      *uint8      `json:"ttl_min"` // of the IP headers; NULL where they were not seen
+	TTLMax      *uint8      `json:"ttl_max"`
+	SilentMs    *float64    `json:"silent_ms"`
+	HoldMs      *float64    `json:"hold_ms"`
+	LastRtpMs   *float64    `json:"last_rtp_ms"` // last media packet to the end of the call; 0 where media went on; NULL where it may have gone on unseen
 
 	RtcpReports     *uint64  `json:"rtcp_reports"` // report blocks about it, copies left out
 	RtcpLost        *int64   `json:"rtcp_lost"`    // signed: RFC 3550 lets it be negative
