@@ -32,6 +32,8 @@ type remote struct {
 	rttMs     float64
 	rttAt     time.Time
 	rttSum    float64
+	rttMin    float64 // ms, of rttCount, as rttMax
+	rttMax    float64
 	rttCount  uint32
 	told      time.Time      // packet time of the latest word
 	touched   time.Time      // when that arrived
@@ -94,6 +96,10 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 		if m := a.remote(p, call, ssrc, receiver); m != nil {
 			m.rttMs, m.rttAt = float64(rtt)/float64(time.Millisecond), p.Time
 			m.rttSum += m.rttMs
+			if m.rttCount == 0 || m.rttMs < m.rttMin {
+				m.rttMin = m.rttMs
+			}
+			m.rttMax = max(m.rttMax, m.rttMs)
 			m.rttCount++
 		}
 	})
@@ -278,24 +284,45 @@ func (a *Analyzer) heardOf(streams []*stream) []heard {
 // jitter are means by the packets of each stream, round-trip times by report.
 func fillRemote(out *record.Side, all []heard) {
 	var lost int64
-	var pct, jitter mean
-	var rtt mean
+	var reports uint64
+	var pct, jitter, rtt mean
+	var losses, jitters, rtts extremes
 	for _, h := range all {
 		if h.reported {
 			lost += h.lost
-			out.RtcpLost = new(lost)
+			reports += h.reception.Reports
+			out.RtcpLost, out.RtcpReports = new(lost), new(reports)
+			losses.add(100 * h.reception.FractionMax)
 			if v, ok := h.lossPct(); ok {
 				pct.add(v, h.weight)
 			}
-			if v, _, _, ok := h.reception.JitterMs(h.clock); ok {
+			if v, most, _, ok := h.reception.JitterMs(h.clock); ok {
 				jitter.add(v, h.weight)
+				jitters.add(most)
 			}
 		}
 		if h.rttCount > 0 {
 			rtt.add(h.rttSum/float64(h.rttCount), float64(h.rttCount))
+			rtts.add(h.rttMin)
+			rtts.add(h.rttMax)
 		}
 	}
 	out.RtcpLossPct, out.RtcpJitterMs, out.RttMs = pct.value(), jitter.value(), rtt.value()
+	out.RtcpLossPctMax, out.RtcpJitterMaxMs = losses.most, jitters.most
+	out.RttMinMs, out.RttMaxMs = rtts.least, rtts.most
+}
+
+// extremes are the least and the greatest of some values, nil where there are none.
+type extremes struct{ least, most *float64 }
+
+func (x *extremes) add(v float64) {
+	r := rounded(v)
+	if x.least == nil || *r < *x.least {
+		x.least = r
+	}
+	if x.most == nil || *r > *x.most {
+		x.most = r
+	}
 }
 
 // mean is a weighted mean.

@@ -97,9 +97,12 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			q.Merge(&silent[side].quality)
 		}
 		if q.Enough() {
-			sum.RLQ, sum.MosLQ, sum.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-			if cq, ok := q.MOSCQ(); ok {
-				sum.MosCQ = rounded(cq)
+			fillScore(sum, &q)
+			if is, ok := a.perceptualOfSide(chosen, &silent[side]); ok {
+				sum.RPerceptual, sum.MosPerceptual = rounded(is.R), rounded(is.MOS)
+			}
+			if silent[side].quality.Samples == 0 {
+				sum.F50Mos, sum.F200Mos, sum.AdaptiveMos = a.modelMOS(chosen, media.Fixed50), a.modelMOS(chosen, media.Fixed200), a.modelMOS(chosen, media.Adaptive)
 			}
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
@@ -112,6 +115,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			continue
 		}
 		a.fillSide(sum, chosen, flags)
+		sum.LastRtpMs = lastRTP(r, chosen, silent[side].known)
 	}
 	for _, s := range streams {
 		if s.counts.Packets > 0 && s.key.node != "" && !slices.Contains(r.Nodes, s.key.node) {
@@ -177,52 +181,6 @@ func sideQuality(streams []*stream) media.Quality {
 	return q
 }
 
-// fillSide adds up the packets of the streams of one direction.
-func (a *Analyzer) fillSide(out *record.Side, streams []*stream, flags map[string]bool) {
-	var sum media.Counts
-	var j jitterSum
-	var most *stream
-	var codecs []string
-	for _, s := range streams {
-		sum.Add(s.counts)
-		own := s.jitterSum()
-		j.sum += own.sum
-		j.n += own.n
-		j.max = max(j.max, own.max)
-		if !slices.Contains(out.SSRCs, s.key.ssrc) {
-			out.SSRCs = append(out.SSRCs, s.key.ssrc)
-		}
-		if most == nil || s.counts.Packets > most.counts.Packets {
-			most = s
-		}
-		for _, name := range s.codecs {
-			if !slices.Contains(codecs, name) {
-				codecs = append(codecs, name)
-			}
-		}
-	}
-	if len(out.SSRCs) > 1 {
-		flags["ssrc_change"] = true
-	}
-	if len(codecs) > 1 {
-		flags["codec_change"] = true
-	}
-	out.Packets, out.Expected, out.Lost = new(sum.Packets), new(sum.Expected), new(sum.Lost)
-	out.Duplicates, out.Reordered = new(sum.Duplicates), new(sum.Reordered)
-	if sum.Expected > 0 {
-		out.LossPct = rounded(media.LossPct(sum.Lost, sum.Expected))
-	}
-	if j.n > 0 {
-		out.JitterMeanMs, out.JitterMaxMs = rounded(j.sum/float64(j.n)), rounded(j.max)
-	}
-	if len(most.codecs) > 0 {
-		out.Codec = new(most.codecs[len(most.codecs)-1])
-	} else if most.payload.name != "" {
-		out.Codec = new(most.payload.name)
-	}
-	fillRemote(out, a.heardOf(streams))
-}
-
 // remoteOnly fills what RTCP said of a direction whose media nobody saw, as
 // from an emitter that tells signalling and RTCP only. The last word counts.
 func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, leg *dialog.Leg, side dialog.Side) {
@@ -246,20 +204,17 @@ func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, le
 	fillRemote(out, last)
 }
 
+// fillWorse fills what the call has of its worse side.
 func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
-	w := &q.Worst
-	r.Scale = new(q.Codec.Scale)
-	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.MOS()), rounded(w.MOS), rounded(q.Best.MOS)
-	r.RCeiling = rounded(q.Codec.Ceiling)
-	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
-	r.MosSamples = new(q.Samples)
-	if cq, ok := q.MOSCQ(); ok {
-		r.MosCQ = rounded(cq)
-	}
 	s := &r.A
 	if side == dialog.B {
 		s = &r.B
 	}
+	r.Scale, r.RCeiling = new(q.Codec.Scale), rounded(q.Codec.Ceiling)
+	r.MosLQ, r.MosLQMin, r.MosLQMax, r.MosCQ = s.MosLQ, s.MosLQMin, s.MosLQMax, s.MosCQ
+	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = s.MosMinTime, s.MosMinLossPct, s.MosMinJitterMs, s.MosMinRttMs
+	r.MosMaxTime, r.MosMaxLossPct, r.MosMaxJitterMs, r.MosMaxRttMs = s.MosMaxTime, s.MosMaxLossPct, s.MosMaxJitterMs, s.MosMaxRttMs
+	r.MosSamples = s.MosSamples
 	var latency, jitter, loss float64
 	if s.RttMs != nil {
 		latency = *s.RttMs / 2

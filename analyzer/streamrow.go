@@ -40,15 +40,11 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		if p.name != "" {
 			r.Codec = new(p.name)
 		}
-		clock := p.clock
-		if clock != 0 {
-			r.ClockRate = new(clock)
+		if p.clock != 0 {
+			r.ClockRate = new(p.clock)
 		}
-		switch {
-		case s.ptimeMs > 0:
-			r.PtimeMs = rounded(s.ptimeMs)
-		case s.tsStep > 0 && clock > 0:
-			r.PtimeMs = rounded(1000 * float64(s.tsStep) / float64(clock))
+		if ms := s.packetTime(); ms > 0 {
+			r.PtimeMs = rounded(ms)
 		}
 	}
 	if s.vlan != 0 {
@@ -98,7 +94,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 // heardRow fills what a listener had of the stream beside its loss.
 func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	if r.Expected > 0 {
-		told := r.Lost == 0 || s.heard.Runs[0] > 0 // an agent that counts no bursts tells none
+		told := s.countsBursts()
 		if r.Lost > 0 && told {
 			r.BurstR = rounded(media.BurstR(r.Lost, s.heard.Runs[0], r.Expected))
 		}
@@ -114,6 +110,9 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	if r.PtimeMs != nil && s.wrote == nil {
 		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
 			r.BurstDensityPct, r.GapDensityPct, r.BurstMs, r.GapMs = rounded(m.BurstDensityPct), rounded(m.GapDensityPct), rounded(m.BurstMs), rounded(m.GapMs)
+		}
+		if n, ok := s.burstGap.SinceBurst(); ok {
+			r.SinceBurstMs = rounded(float64(n) * *r.PtimeMs)
 		}
 	}
 	if s.heard.Played > 0 {
@@ -140,6 +139,9 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	}
 	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
 	r.RCeiling = rounded(q.Codec.Ceiling)
+	if is, ok := a.perceptual(s); ok {
+		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
+	}
 	r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
@@ -149,28 +151,30 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 			r.RCQ, r.MosCQ = rounded(*r.RLQ-cost), rounded(max(1, *r.MosLQ-drop))
 		}
 	}()
-	if len(s.codecs) > 1 {
-		return
-	}
-	speech, ptime := a.speech(s, s.payload), 0.
-	if r.PtimeMs != nil {
-		ptime = *r.PtimeMs
-	}
-	whole := func(b media.Buffer) (media.Score, bool) {
-		return media.ScoreCounts(speech, &s.counts, &s.heard, ptime, b)
-	}
-	if score, ok := whole(a.opt.Buffer); ok && score.Scale == q.Codec.Scale {
+	if score, ok := a.whole(s, a.opt.Buffer); ok && score.Scale == q.Codec.Scale {
 		r.RLQ, r.MosLQ = rounded(score.R), rounded(score.MOS)
 	}
 	if s.heard.Played == 0 {
 		return
 	}
 	for b, at := range [media.Buffers]struct{ r, mos **float64 }{{&r.F50R, &r.F50Mos}, {&r.F200R, &r.F200Mos}, {&r.AdaptiveR, &r.AdaptiveMos}} {
-		if score, ok := whole(media.Buffer(b)); ok {
+		if score, ok := a.whole(s, media.Buffer(b)); ok {
 			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
 		}
 	}
 }
+
+// whole scores the totals of a stream as a jitter-buffer model plays it; not
+// where its codec changed.
+func (a *Analyzer) whole(s *stream, b media.Buffer) (media.Score, bool) {
+	if len(s.codecs) > 1 {
+		return media.Score{}, false
+	}
+	return media.ScoreCounts(a.speech(s, s.payload), &s.counts, &s.heard, s.packetTime(), b)
+}
+
+// countsBursts reports whether the agent told how what was lost lies.
+func (s *stream) countsBursts() bool { return s.counts.Lost == 0 || s.heard.Runs[0] > 0 }
 
 // speaks reports whether a score is to be expected of the stream.
 func (s *stream) speaks() bool {

@@ -62,17 +62,20 @@ type Call struct {
 
 	rung        rung
 	provisional time.Time // latest provisional response
+	trying      time.Time // first 100 to the INVITE
+	responded   time.Time // first response to it other than 100
 
 	cancel         time.Time // first CANCEL of the call as a whole
 	cancelCause    cause
 	answeredByElse bool // CANCEL said that another answered
 
-	invites      uint32
-	inviteSeqs   []requestID
-	challenges   uint32
-	challengeIDs []requestID
-	repeatCount  uint32
-	repeats      []repeat
+	invites       uint32
+	inviteSeqs    []requestID
+	challenges    uint32
+	challengeIDs  []requestID
+	repeatCount   uint32
+	inviteRepeats uint32 // of repeatCount, INVITE requests
+	repeats       []repeat
 
 	Endpoints []*Endpoint // what SDP announced, both sides, in order of appearance
 	offers    []offer     // SDP that waits for its answer
@@ -303,7 +306,7 @@ func (c *Call) countRepeat(e *event) {
 	}
 	if at < 0 {
 		if len(c.repeats) >= maxRepeats {
-			c.repeatCount++
+			c.addRepeat(e)
 			return
 		}
 		at = len(c.repeats)
@@ -311,7 +314,15 @@ func (c *Call) countRepeat(e *event) {
 	}
 	c.repeats[at].n++
 	if c.repeats[at].n > before {
-		c.repeatCount++
+		c.addRepeat(e)
+	}
+}
+
+// addRepeat adds one to the repetitions.
+func (c *Call) addRepeat(e *event) {
+	c.repeatCount++
+	if e.m.Request && string(e.method) == "INVITE" {
+		c.inviteRepeats++
 	}
 }
 

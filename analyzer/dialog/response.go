@@ -65,6 +65,11 @@ func (c *Call) initialResponse(e *event) {
 	t := c.tryOf(e)
 	status := e.m.Status
 	t.first = earlier(t.first, e.at)
+	if status == 100 {
+		c.trying = earlier(c.trying, e.at)
+	} else {
+		c.responded = earlier(c.responded, e.at)
+	}
 	t.cause.take(causeOf(e.m))
 	if status > 100 && status < 300 && (c.calleeAgent == "" || status >= 200) {
 		if a := agentOf(e.m); len(a) > 0 {

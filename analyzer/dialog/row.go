@@ -187,9 +187,10 @@ func (c *Call) row() *record.Call {
 		AssertedIdentity: text(c.asserted), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
 		Headers: c.headers, CallerAgent: text(c.callerAgent), CalleeAgent: text(c.calleeAgent),
 		Transport: c.transport.String(), Proxies: c.proxies,
-		Invites: c.invites, Retransmissions: c.repeatCount, Challenges: c.challenges,
+		Invites: c.invites, Retransmissions: c.repeatCount, InviteRetransmissions: c.inviteRepeats, Challenges: c.challenges,
 		MediaSeen: "unknown",
 	}
+	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
 		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())

@@ -72,7 +72,7 @@ func compareWithWire(t *testing.T, wire, hep *record.Call) {
 			if x.IsZero() != y.IsZero() || x.Sub(y).Abs() > hepTolerance {
 				t.Errorf("%s: %s %v on the wire, %v from HEP", hep.CallID, f.Name, x, y)
 			}
-		case strings.HasSuffix(f.Name, "_ms") && !strings.Contains(f.Name, "_rtcp_") && !strings.HasSuffix(f.Name, "rtt_ms"):
+		case strings.HasSuffix(f.Name, "_ms") && !fromRTCP(f.Name):
 			x, y := a.Interface().(*float64), b.Interface().(*float64)
 			if (x == nil) != (y == nil) || x != nil && max(*x-*y, *y-*x) > 2*float64(hepTolerance/time.Millisecond) {
 				t.Errorf("%s: %s %v on the wire, %v from HEP", hep.CallID, f.Name, x, y)
@@ -89,11 +89,26 @@ func compareWithWire(t *testing.T, wire, hep *record.Call) {
 func fromMedia(name string) bool {
 	switch name {
 	case "first_rtp_time", "measured_at", "scale", "mos_lq", "mos_lq_min", "mos_lq_max", "mos_cq", "r_ceiling",
-		"mos_min_time", "mos_min_loss_pct", "mos_min_jitter_ms", "mos_min_rtt_ms", "mos_samples", "mos_simple":
+		"mos_min_time", "mos_min_loss_pct", "mos_min_jitter_ms", "mos_min_rtt_ms", "mos_samples", "mos_simple",
+		"mos_max_time", "mos_max_loss_pct", "mos_max_jitter_ms", "mos_max_rtt_ms":
 		return true
 	}
-	side := strings.HasPrefix(name, "a_") || strings.HasPrefix(name, "b_")
-	return side && !strings.Contains(name, "_rtcp_") && !strings.HasSuffix(name, "_rtt_ms")
+	_, side := sideColumn(name)
+	return side && !fromRTCP(name)
+}
+
+// fromRTCP tells the fields of a call that its RTCP gives.
+func fromRTCP(name string) bool {
+	column, side := sideColumn(name)
+	return side && (strings.HasPrefix(column, "rtcp_") || strings.HasPrefix(column, "rtt_"))
+}
+
+// sideColumn is the name of a side's column without the side.
+func sideColumn(name string) (column string, ok bool) {
+	if column, ok = strings.CutPrefix(name, "a_"); ok {
+		return column, true
+	}
+	return strings.CutPrefix(name, "b_")
 }
 
 func isTime(v reflect.Value) bool {

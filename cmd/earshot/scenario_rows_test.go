@@ -160,6 +160,21 @@ func holdMedia(t *testing.T, got *records, r *record.Call) {
 		if m := side.MosLQ; m != nil && (*m < 1 || *m > 4.5 || *m < *side.MosLQMin || r.MosLQ == nil || *r.MosLQ > *m) {
 			t.Errorf("call %s: %s_mos_lq %v, min %v, of the worse direction %s", r.CallID, direction, *m, *side.MosLQMin, show(r.MosLQ))
 		}
+		// Least, mean and greatest are in order, and known together.
+		for what, v := range map[string][3]*float64{
+			"mos_lq": {side.MosLQMin, side.MosLQ, side.MosLQMax}, "rtt_ms": {side.RttMinMs, side.RttMs, side.RttMaxMs},
+			"rtcp_jitter_ms": {side.RtcpJitterMs, side.RtcpJitterMs, side.RtcpJitterMaxMs}, "mos_*_loss_pct": {side.MosMaxLossPct, side.MosMinLossPct, side.MosMinLossPct},
+		} {
+			if (v[0] == nil) != (v[1] == nil) || (v[1] == nil) != (v[2] == nil) || v[0] != nil && (*v[0] > *v[1] || *v[1] > *v[2]) {
+				t.Errorf("call %s: %s of %s: %s, %s, %s", r.CallID, what, direction, show(v[0]), show(v[1]), show(v[2]))
+			}
+		}
+		if (side.MosLQ == nil) != (side.MosSamples == nil) || (side.MosLQ == nil) != (side.MosMinTime == nil) || (side.MosLQ == nil) != (side.MosMaxTime == nil) {
+			t.Errorf("call %s: %s_mos_lq %s has %s samples, at %v and %v", r.CallID, direction, show(side.MosLQ), show(side.MosSamples), side.MosMinTime, side.MosMaxTime)
+		}
+		if side.LastRtpMs != nil && (*side.LastRtpMs < 0 || side.Packets == nil || r.EndTime == nil) {
+			t.Errorf("call %s: %s_last_rtp_ms is %v", r.CallID, direction, *side.LastRtpMs)
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func drawReport(rt *rapid.T) Report {
 			Runs: [1 + Buffers]uint64{u64.Draw(rt, "runs"), 0, 0, u64.Draw(rt, "runs")}, Bursts: [10]uint64{1, 9: u64.Draw(rt, "bursts")},
 			PDV: [7]uint64{3: u64.Draw(rt, "pdv")},
 		},
-		BurstGap:     BurstGap{1, u64.Draw(rt, "c13"), 3, 4, 0, 6, u64.Draw(rt, "pkt"), 8},
+		BurstGap:     BurstGap{1, u64.Draw(rt, "c13"), 3, 4, 0, 6, u64.Draw(rt, "pkt"), 8, u64.Draw(rt, "after")},
 		TransitMinMs: rapid.Float64Range(-1e9, 1e9).Draw(rt, "transit"), PlayoutMs: ms.Draw(rt, "playout"),
 		Holes: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Hole {
 			return Hole{at(), at(), rapid.Bool().Draw(rt, "lost")}

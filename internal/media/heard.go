@@ -60,6 +60,9 @@ type BurstGap struct {
 	C11, C13, C14, C22, C23, C33 uint64
 	Packets                      uint64 // heard since the latest loss
 	Lost                         uint64 // of the burst that may go on
+	// After is how many numbers lie between the end of the last burst that is
+	// over and the latest loss, that one included.
+	After uint64
 }
 
 // heard takes n numbers in a row that were heard.
@@ -74,6 +77,12 @@ func (b *BurstGap) missed() {
 			b.C14++
 		} else {
 			b.C13++
+		}
+		switch {
+		case b.Lost > 1:
+			b.After = b.Packets + 1
+		case b.C13 > 1:
+			b.After += b.Packets + 1
 		}
 		b.Lost = 1
 		b.C11 += b.Packets

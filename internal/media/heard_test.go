@@ -153,7 +153,7 @@ func TestBurstGapByHand(t *testing.T) {
 	b.heard(30)
 	b.missed() // it was
 	b.heard(16)
-	want := BurstGap{C11: 100 + 20 + 30, C13: 2, C14: 1, C22: 0, C23: 1, C33: 0, Packets: 16, Lost: 1}
+	want := BurstGap{C11: 100 + 20 + 30, C13: 2, C14: 1, C22: 0, C23: 1, C33: 0, Packets: 16, Lost: 1, After: 20 + 1 + 30 + 1}
 	if d := cmp.Diff(want, b); d != "" {
 		t.Fatalf("counters (-want +got):\n%s", d)
 	}

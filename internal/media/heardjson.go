@@ -49,6 +49,7 @@ func (b *BurstGap) appendJSON(dst []byte) []byte {
 	dst = appendRare(dst, "c33", b.C33)
 	dst = appendRare(dst, "packets", b.Packets)
 	dst = appendRare(dst, "lost", b.Lost)
+	dst = appendRare(dst, "after", b.After)
 	return append(dst, '}')
 }
 
@@ -114,6 +115,8 @@ func (s *jsonScan) burstGap() BurstGap {
 			b.Packets = s.unsigned()
 		case "lost":
 			b.Lost = s.unsigned()
+		case "after":
+			b.After = s.unsigned()
 		}
 	})
 	return b

@@ -109,7 +109,7 @@ func LossPct(lost, expected uint64) float64 {
 // worst or best of a stream: of three packets one lost is no 33 %.
 const judgeable = time.Second
 
-// Scored is one interval as Quality keeps its worst.
+// Scored is one interval as Quality takes it.
 type Scored struct {
 	Score
 	Time     time.Time // start of the interval
@@ -117,6 +117,15 @@ type Scored struct {
 	JitterMs *float64
 	RTTMs    *float64
 	DelayMs  *float64 // from mouth to ear; nil where it is not known
+}
+
+// Extreme is what the worst or the best interval looked like.
+type Extreme struct {
+	R, MOS   float64
+	Time     time.Time // start of the interval
+	LossPct  float64
+	JitterMs *float64
+	RTTMs    *float64
 }
 
 // Quality adds up the scores of the intervals of one stream, or of several
@@ -129,10 +138,10 @@ type Quality struct {
 
 // scored adds up the scores on one scale.
 type scored struct {
-	Samples uint32 // intervals with a score
-	Worst   Scored // of the intervals with a second of media; of all while there is none
-	Best    Score
-	Codec   Score // with the lowest Ceiling
+	Samples uint32  // intervals with a score
+	Worst   Extreme // of the intervals with a second of media; of all while there is none
+	Best    Extreme // of the same
+	Codec   Score   // with the lowest Ceiling
 
 	weight, sumR, sumMOS     float64
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
@@ -144,8 +153,9 @@ type scored struct {
 func (q *Quality) Add(s Scored, r *Report) {
 	length := Length(&r.Delta, r.PtimeMs)
 	w := float64(r.Delta.Expected)
+	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
-		Samples: 1, Worst: s, Best: s.Score, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w,
+		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w,
 		length: length, judged: length >= judgeable,
 	}
 	if s.DelayMs != nil {

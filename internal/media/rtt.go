@@ -113,8 +113,8 @@ type Reception struct {
 	Expected uint64
 	// LostInSpan is what Lost grew by over that span.
 	LostInSpan int64
-	// Fraction is the latest interval's loss, 0..1.
-	Fraction float64
+	// Fraction is the latest interval's loss, 0..1, FractionMax that of the worst.
+	Fraction, FractionMax float64
 
 	highest      uint32
 	lost         int32
@@ -144,6 +144,7 @@ func (c *Reception) Observe(b *ReportBlock) {
 	c.highest, c.lost, c.lastReporter = b.Highest, b.Lost, b.Reporter
 	c.Lost = int64(b.Lost)
 	c.Fraction = float64(b.FractionLost) / 256
+	c.FractionMax = max(c.FractionMax, c.Fraction)
 	c.last = float64(b.Jitter)
 	c.sum += c.last
 	c.jitterMax = max(c.jitterMax, c.last)

@@ -73,6 +73,8 @@ type Call struct {
 	TrunkOut *string `json:"trunk_out"`
 	Site     *string `json:"site"`
 
+	TryingMs     *float64   `json:"trying_ms"`     // INVITE to first 100
+	ResponseMs   *float64   `json:"response_ms"`   // INVITE to its first response other than 100, a challenge included
 	SrdMs        *float64   `json:"srd_ms"`        // RFC 6076 session request delay: INVITE to first 18x or 2xx
 	PddMs        *float64   `json:"pdd_ms"`        // INVITE to first 180
 	SetupMs      *float64   `json:"setup_ms"`      // INVITE to 2xx
@@ -80,10 +82,11 @@ type Call struct {
 	DisconnectMs *float64   `json:"disconnect_ms"` // BYE to its final response
 	FirstRTPTime *time.Time `json:"first_rtp_time"`
 
-	Invites         uint32 `json:"invites"` // re-INVITEs included
-	Retransmissions uint32 `json:"retransmissions"`
-	Challenges      uint32 `json:"challenges"` // 401 and 407
-	Attempts        uint32 `json:"attempts"`   // downstream tries, see Attempt
+	Invites               uint32 `json:"invites"` // re-INVITEs included
+	Retransmissions       uint32 `json:"retransmissions"`
+	InviteRetransmissions uint32 `json:"invite_retransmissions"` // of those, INVITEs
+	Challenges            uint32 `json:"challenges"`             // 401 and 407
+	Attempts              uint32 `json:"attempts"`               // downstream tries, see Attempt
 
 	A Side `prefix:"a_"` // media sent by the caller
 	B Side `prefix:"b_"` // media sent by the callee
@@ -102,6 +105,10 @@ type Call struct {
 	MosMinLossPct  *float64   `json:"mos_min_loss_pct"`
 	MosMinJitterMs *float64   `json:"mos_min_jitter_ms"`
 	MosMinRttMs    *float64   `json:"mos_min_rtt_ms"`
+	MosMaxTime     *time.Time `json:"mos_max_time"` // what the best interval looked like
+	MosMaxLossPct  *float64   `json:"mos_max_loss_pct"`
+	MosMaxJitterMs *float64   `json:"mos_max_jitter_ms"`
+	MosMaxRttMs    *float64   `json:"mos_max_rtt_ms"`
 	MosSamples     *uint32    `json:"mos_samples"`
 	MosSimple      *float64   `json:"mos_simple"` // the simplified model
 
@@ -122,18 +129,56 @@ type Side struct {
 	Reordered    *uint64  `json:"reordered"`
 	JitterMeanMs *float64 `json:"jitter_mean_ms"`
 	JitterMaxMs  *float64 `json:"jitter_max_ms"`
+	LossBursts   []uint32 `json:"loss_bursts"` // runs of lost packets of length 1, 2 ... 10 and more; empty where not known
+	PDV          []uint32 `json:"pdv"`         // packets by delay variation from 50, 70, 90, 120, 150, 200, 300 ms on; empty where not known
 	RLQ          *float64 `json:"r_lq"`
 	MosLQ        *float64 `json:"mos_lq"`
 	MosLQMin     *float64 `json:"mos_lq_min"`
+	MosLQMax     *float64 `json:"mos_lq_max"`
 	MosCQ        *float64 `json:"mos_cq"`
-	Codec        *string  `json:"codec"`
-	SSRCs        []uint32 `json:"ssrcs"`
-	SilentMs     *float64 `json:"silent_ms"`
-	HoldMs       *float64 `json:"hold_ms"`
-	RtcpLost     *int64   `json:"rtcp_lost"` // signed: RFC 3550 lets it be negative
-	RtcpLossPct  *float64 `json:"rtcp_loss_pct"`
-	RtcpJitterMs *float64 `json:"rtcp_jitter_ms"`
-	RttMs        *float64 `json:"rtt_ms"` // of this segment
+	// RPerceptual and MosPerceptual are those of the side's stream (see Stream).
+	// NULL where it had several, or silence that is in none.
+	RPerceptual   *float64 `json:"r_perceptual"`
+	MosPerceptual *float64 `json:"mos_perceptual"`
+	// MOS of its streams' totals by the jitter-buffer models, mean by packets. NULL
+	// where one has none, and beside silence that is in no stream.
+	F50Mos      *float64 `json:"f50_mos"`
+	F200Mos     *float64 `json:"f200_mos"`
+	AdaptiveMos *float64 `json:"adaptive_mos"`
+
+	MosMinTime     *time.Time `json:"mos_min_time"` // what its worst interval looked like: start, percent, ms
+	MosMinLossPct  *float64   `json:"mos_min_loss_pct"`
+	MosMinJitterMs *float64   `json:"mos_min_jitter_ms"`
+	MosMinRttMs    *float64   `json:"mos_min_rtt_ms"`
+	MosMaxTime     *time.Time `json:"mos_max_time"` // and its best
+	MosMaxLossPct  *float64   `json:"mos_max_loss_pct"`
+	MosMaxJitterMs *float64   `json:"mos_max_jitter_ms"`
+	MosMaxRttMs    *float64   `json:"mos_max_rtt_ms"`
+	MosSamples     *uint32    `json:"mos_samples"` // intervals with a score
+
+	Codec *string `json:"codec"`
+	// PayloadType, PtimeMs (media time a packet), MediaIP (its source) and DSCP
+	// are those of the stream with most packets.
+	PayloadType *uint8      `json:"payload_type"`
+	PtimeMs     *float64    `json:"ptime_ms"`
+	SSRCs       []uint32    `json:"ssrcs"`
+	MediaIP     *netip.Addr `json:"media_ip"`
+	DSCP        *uint8      `json:"dscp"`
+	TTLMin      *uint8      `json:"ttl_min"` // of the IP headers; NULL where they were not seen
+	TTLMax      *uint8      `json:"ttl_max"`
+	SilentMs    *float64    `json:"silent_ms"`
+	HoldMs      *float64    `json:"hold_ms"`
+	LastRtpMs   *float64    `json:"last_rtp_ms"` // last media packet to the end of the call; 0 where media went on; NULL where it may have gone on unseen
+
+	RtcpReports     *uint64  `json:"rtcp_reports"` // report blocks about it, copies left out
+	RtcpLost        *int64   `json:"rtcp_lost"`    // signed: RFC 3550 lets it be negative
+	RtcpLossPct     *float64 `json:"rtcp_loss_pct"`
+	RtcpLossPctMax  *float64 `json:"rtcp_loss_pct_max"` // highest fraction lost of one report, RFC 3550 section 6.4.1
+	RtcpJitterMs    *float64 `json:"rtcp_jitter_ms"`
+	RtcpJitterMaxMs *float64 `json:"rtcp_jitter_max_ms"`
+	RttMs           *float64 `json:"rtt_ms"` // of this segment, mean of the reports
+	RttMinMs        *float64 `json:"rtt_min_ms"`
+	RttMaxMs        *float64 `json:"rtt_max_ms"`
 }
 
 // Attempt is one downstream try of a call: a fork, a carrier, a redirect, an

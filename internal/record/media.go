@@ -49,7 +49,8 @@ type Stream struct {
 	GapDensityPct   *float64 `json:"gap_density_pct"`
 	BurstMs         *float64 `json:"burst_ms"`
 	GapMs           *float64 `json:"gap_ms"`
-	LossBursts      []uint32 `json:"loss_bursts"` // bursts of length 1, 2 ... 10 and more
+	SinceBurstMs    *float64 `json:"since_burst_ms"` // media behind the last burst, to the end of the stream; NULL where there was none
+	LossBursts      []uint32 `json:"loss_bursts"`    // bursts of length 1, 2 ... 10 and more
 	PDV             []uint32 `json:"pdv"`
 	ClockSkewPpm    *float64 `json:"clock_skew_ppm"`
 
@@ -64,6 +65,11 @@ type Stream struct {
 	RCQ      *float64 `json:"r_cq"`
 	MosCQ    *float64 `json:"mos_cq"`
 	RCeiling *float64 `json:"r_ceiling"`
+	// RPerceptual and MosPerceptual are listening quality as it is remembered at
+	// the end: bursts are felt at once and forgiven slowly (Clark's extension of
+	// the E-model), played by the adaptive buffer. NULL where the codec changed.
+	RPerceptual   *float64 `json:"r_perceptual"`
+	MosPerceptual *float64 `json:"mos_perceptual"`
 
 	// The three jitter-buffer models: fixed 50 ms, fixed 200 ms, adaptive.
 	F50Discarded      *uint64  `json:"f50_discarded"`
