@@ -31,7 +31,7 @@ type Codec struct {
 	Scale     Scale
 	Ie        float64 // equipment impairment factor without loss, on Scale
 	Bpl       float64 // packet-loss robustness factor, random loss
-	BplBursty float64 // takes the place of Bpl where loss is bursty: see burstyFrom; 0 where there is none
+	BplBursty float64 // takes the place of Bpl where loss is bursty: see burst; 0 where there is none
 	IeStatus  Status
 	BplStatus Status // of BplBursty too
 	Source    string // where Ie comes from, and Bpl unless it is assumed: "G.113 App. I"

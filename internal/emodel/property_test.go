@@ -30,6 +30,9 @@ func TestWorseNeverRaises(t *testing.T) {
 		if bad > good+slack {
 			t.Fatalf("R rises from %v to %v", good, bad)
 		}
+		if good > c.Ceiling()+slack {
+			t.Fatalf("R %v is above its ceiling %v", good, c.Ceiling())
+		}
 		mosGood, mosBad := c.Scale.MOS(good), c.Scale.MOS(bad)
 		if mosBad > mosGood+slack {
 			t.Fatalf("MOS rises from %v to %v", mosGood, mosBad)
