@@ -114,10 +114,11 @@ func Codecs() []Codec {
 		g711, g711PLC, g729, g729aVAD, g723MPMLQ, g723ACELP, gsmFR, gsmHR, gsmEFR,
 		g726x40, g726x32, g726x24, g726x16, g728x16, g728x12,
 		is54, is641, is96a, is127, pdc, ilbc30, ilbc20,
-		g722, g7221x24, g7221x32, evs, opusUnknown,
+		g722, g7221x24, g7221x32, opusUnknown,
 	}
 	all = append(all, amr[:]...)
 	all = append(all, amrWB[:]...)
+	all = append(all, evsCodecs()...)
 	for i := range opusTables {
 		t := &opusTables[i]
 		for _, row := range t.rows {

@@ -10,13 +10,17 @@ import (
 type Format struct {
 	Encoding string // encoding name of the rtpmap, in any case: "PCMU", "G729"
 	Fmtp     string // parameters of the fmtp line: "annexb=no", "mode-set=7;octet-align=1"
-	// PayloadBytes is the RTP payload size that most packets have, 0 where it
-	// is not known. It tells the mode of G.723.1, iLBC, AMR and AMR-WB, and with
-	// PtimeMs the bit rate.
+	// PayloadBytes is the mean RTP payload size, 0 where it is not known. It
+	// tells the mode of G.723.1, iLBC, AMR, AMR-WB and EVS, and with PtimeMs the
+	// bit rate.
 	PayloadBytes int
+	// PayloadMixed is set where the packets are known to differ in size: then
+	// PayloadBytes may be the size of none, and tells no mode of EVS.
+	PayloadMixed bool
 	PtimeMs      float64 // time that a packet covers, ms; 0 where it is not known
 	// FirstByte is the first byte of the RTP payload, valid iff FirstByteKnown.
-	// In Opus it tells the audio bandwidth. In AMR and AMR-WB it begins with
+	// In Opus it tells the audio bandwidth, in EVS the mode of a packet with a
+	// header. In AMR and AMR-WB it begins with
 	// the mode that the sender asks of the other side, not its own: their mode
 	// is told by the size.
 	FirstByte      uint8
@@ -84,9 +88,7 @@ func Lookup(f Format) (Codec, bool) {
 	case "AMR-WB":
 		return amrWBModeOf(f), true
 	case "EVS":
-		c := evs
-		c.Kbps = f.kbps()
-		return c, true
+		return evsModeOf(f), true
 	case "OPUS":
 		return opus(f), true
 	}

@@ -106,8 +106,8 @@ func TestCodecTable(t *testing.T) {
 			t.Errorf("%s: R without loss %v is not its ceiling %v", c.Name, got, c.Ceiling())
 		}
 	}
-	if len(seen) != 81 {
-		t.Errorf("%d codecs, want 81", len(seen))
+	if len(seen) != 102 {
+		t.Errorf("%d codecs, want 102", len(seen))
 	}
 }
 

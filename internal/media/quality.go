@@ -71,13 +71,14 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 }
 
 func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
-	bytes := 0
+	bytes, mixed := 0, false
 	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
-		bytes = int(c.Bytes / speech)
+		bytes, mixed = int(c.Bytes/speech), c.Bytes%speech != 0
 	}
 	f := emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, NoPLC: s.NoPLC}
 	if !s.SRTP {
-		f.PayloadBytes, f.PtimeMs, f.FirstByte, f.FirstByteKnown = bytes, ptimeMs, uint8(s.Head), s.Head != 0
+		f.PayloadBytes, f.PayloadMixed, f.PtimeMs = bytes, mixed, ptimeMs
+		f.FirstByte, f.FirstByteKnown = uint8(s.Head), s.Head != 0
 	}
 	return f
 }
