@@ -38,6 +38,7 @@ type Codec struct {
 	// PLCAssumed is set where Bpl takes for granted a packet-loss concealment
 	// that is the receiver's own choice and that no probe sees.
 	PLCAssumed bool
+	Configured bool // the factors are those of an Override
 }
 
 // Status is the standing of what comes of c: that of its weaker value.
@@ -119,11 +120,5 @@ func Codecs() []Codec {
 	all = append(all, amr[:]...)
 	all = append(all, amrWB[:]...)
 	all = append(all, evsCodecs()...)
-	for i := range opusTables {
-		t := &opusTables[i]
-		for _, row := range t.rows {
-			all = append(all, t.codec(row, Derived))
-		}
-	}
-	return all
+	return append(all, opusRows()...)
 }
