@@ -154,6 +154,9 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	if s.quality.Samples > 0 && s.quality.Codec.PLCAssumed {
 		flags["plc_assumed"] = true
 	}
+	if s.quality.Samples > 0 && s.quality.Codec.Configured {
+		flags["codec_configured"] = true
+	}
 	if s.mediaType() == "video" {
 		flags["video"] = true
 		return

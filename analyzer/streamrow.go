@@ -144,6 +144,9 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
 	}
+	if q.Codec.Configured {
+		r.Flags = append(r.Flags, "codec_configured")
+	}
 	defer func() {
 		if cost, drop, ok := q.DelayCost(); ok {
 			r.RCQ, r.MosCQ = rounded(*r.RLQ-cost), rounded(max(1, *r.MosLQ-drop))

@@ -20,9 +20,14 @@ type Score struct {
 	Model       string  // G.107 ...
 	Status      string  // std, derived, or assumed where a factor is in no standard
 	PLCAssumed  bool    // the factors take a loss concealment for granted that nobody sees
+	Configured  bool    // the factors are the configuration's, and so is what Status says of them
 
 	scale emodel.Scale
 }
+
+// Codecs is the table of impairment factors with what configuration changed in
+// it. A nil one is the built-in table.
+type Codecs = emodel.Table
 
 // Speech is what a score needs to know of a codec, and of its receiver.
 type Speech struct {
@@ -32,6 +37,7 @@ type Speech struct {
 	SRTP     bool   // neither sizes nor bytes of the payload are the codec's
 	NoPLC    bool   // score G.711 without loss concealment
 	Buffer   Buffer // the jitter-buffer model whose discards are lost, too
+	Codecs   *Codecs
 }
 
 // ScoreOf scores an interval: by the share of its expected packets that was
@@ -47,7 +53,7 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	if s.Encoding == "" || c.Expected == 0 {
 		return Score{}, false
 	}
-	codec, ok := emodel.Lookup(s.format(c, ptimeMs))
+	codec, ok := s.Codecs.Lookup(s.format(c, ptimeMs))
 	if !ok {
 		return Score{}, false
 	}
@@ -66,7 +72,8 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	rating := codec.Ceiling() - cost.Loss - discard
 	return Score{
 		R: rating, MOS: codec.Scale.MOS(rating), Ceiling: codec.Ceiling(), CodecCost: cost.Codec, LossCost: cost.Loss, DiscardCost: discard,
-		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed, scale: codec.Scale,
+		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed,
+		Configured: codec.Configured, scale: codec.Scale,
 	}, true
 }
 
@@ -133,7 +140,7 @@ type scored struct {
 	Samples uint32 // intervals with a score
 	Worst   Scored // of the intervals with a second of media; of all while there is none
 	Best    Score
-	Codec   Score // with the lowest Ceiling
+	Codec   Score // with the lowest Ceiling; Configured where any is
 
 	weight, sumR, sumMOS     float64
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
@@ -217,9 +224,11 @@ func (q *scored) merge(o *scored) {
 			q.Best = o.Best
 		}
 	}
+	configured := q.Codec.Configured || o.Codec.Configured
 	if q.Samples == 0 || o.Codec.Ceiling < q.Codec.Ceiling {
 		q.Codec = o.Codec
 	}
+	q.Codec.Configured = configured
 	q.judged = q.judged || o.judged
 	q.Samples += o.Samples
 	q.length += o.length
