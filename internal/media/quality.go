@@ -80,7 +80,8 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
 	bytes, mixed := 0, false
 	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
-		bytes, mixed = int(c.Bytes/speech), c.Bytes%speech != 0
+		sum := c.Bytes - min(c.Bytes, 4*c.Events) // an event has 4 bytes (RFC 4733 2.3)
+		bytes, mixed = int(sum/speech), sum%speech != 0
 	}
 	f := emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, NoPLC: s.NoPLC}
 	if !s.SRTP {

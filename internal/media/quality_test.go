@@ -47,7 +47,7 @@ func TestConfiguredFactors(t *testing.T) {
 func TestModeOfEVS(t *testing.T) {
 	f := func(bytes uint64, srtp bool, scale string, ceiling float64) {
 		t.Helper()
-		r := &Report{Delta: Counts{Expected: 250, Packets: 252, Events: 2, Bytes: bytes}, PtimeMs: 20}
+		r := &Report{Delta: Counts{Expected: 250, Packets: 252, Events: 2, Bytes: bytes + 8}, PtimeMs: 20}
 		got, ok := ScoreOf(Speech{Encoding: "EVS", SRTP: srtp}, r)
 		if !ok || got.Scale != scale || got.Ceiling != ceiling || got.Status != "assumed" {
 			t.Errorf("%d bytes: %+v, %v", bytes, got, ok)
