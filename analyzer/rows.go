@@ -252,7 +252,7 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	w := &q.Worst
 	r.Scale = new(q.Codec.Scale)
 	r.MosLQ, r.MosLQMin, r.MosLQMax = rounded(q.MOS()), rounded(w.MOS), rounded(q.Best.MOS)
-	r.RCeiling = rounded(q.Codec.Ceiling)
+	r.RCeiling = rounded(q.Ceiling())
 	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = new(micro(w.Time)), rounded(w.LossPct), w.JitterMs, w.RTTMs
 	r.MosSamples = new(q.Samples)
 	if cq, ok := q.MOSCQ(); ok {

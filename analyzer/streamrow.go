@@ -139,7 +139,7 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 		return
 	}
 	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-	r.RCeiling = rounded(q.Codec.Ceiling)
+	r.RCeiling = rounded(q.Ceiling())
 	r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
@@ -162,14 +162,14 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	whole := func(b media.Buffer) (media.Score, bool) {
 		return media.ScoreCounts(speech, &s.counts, &s.heard, ptime, b)
 	}
-	if score, ok := whole(a.opt.Buffer); ok && score.Scale == q.Codec.Scale {
-		r.RLQ, r.MosLQ = rounded(score.R), rounded(score.MOS)
+	if score, ok := whole(a.opt.Buffer); ok && q.Fits(&score) {
+		r.RLQ, r.MosLQ, r.RCeiling = rounded(score.R), rounded(score.MOS), rounded(score.Ceiling)
 	}
 	if s.heard.Played == 0 {
 		return
 	}
 	for b, at := range [media.Buffers]struct{ r, mos **float64 }{{&r.F50R, &r.F50Mos}, {&r.F200R, &r.F200Mos}, {&r.AdaptiveR, &r.AdaptiveMos}} {
-		if score, ok := whole(media.Buffer(b)); ok {
+		if score, ok := whole(media.Buffer(b)); ok && score.Scale == q.Codec.Scale {
 			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
 		}
 	}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -144,6 +145,7 @@ type scored struct {
 	Codec   Score // with the lowest Ceiling; Configured where any is
 
 	weight, sumR, sumMOS     float64
+	sumCeiling               float64
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
 	length                   time.Duration
 	judged                   bool // Worst and Best come from intervals long enough
@@ -154,7 +156,7 @@ func (q *Quality) Add(s Scored, r *Report) {
 	length := Length(&r.Delta, r.PtimeMs)
 	w := float64(r.Delta.Expected)
 	one := scored{
-		Samples: 1, Worst: s, Best: s.Score, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w,
+		Samples: 1, Worst: s, Best: s.Score, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
 		length: length, judged: length >= judgeable,
 	}
 	if s.DelayMs != nil {
@@ -236,6 +238,7 @@ func (q *scored) merge(o *scored) {
 	q.weight += o.weight
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS
+	q.sumCeiling += o.sumCeiling
 	q.sumCost += o.sumCost
 	q.sumDrop += o.sumDrop
 	q.weighs += o.weighs
@@ -248,6 +251,16 @@ func (q *scored) R() float64 { return q.sumR / q.weight }
 // MOS is the mean of the intervals' MOS, weighted by their packets; valid iff
 // Samples is not 0.
 func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
+
+// Ceiling is the mean of the best R that each interval's codec and mode allow,
+// weighted alike: R is never above it. Valid iff Samples is not 0.
+func (q *scored) Ceiling() float64 { return q.sumCeiling / q.weight }
+
+// Fits reports whether the score of the totals is of the codec and mode that the
+// intervals had: from the totals of packets that differ none can be told.
+func (q *scored) Fits(whole *Score) bool {
+	return whole.Scale == q.Codec.Scale && math.Abs(whole.Ceiling-q.Ceiling()) <= 1
+}
 
 // DelayCost is what delay cost on average, in points of R and of MOS, over the
 // intervals whose delay is known; ok is false where none is. Conversational
@@ -271,5 +284,5 @@ func (q *Quality) WorseThan(o *Quality) bool {
 	if q.Codec.Scale == o.Codec.Scale {
 		return q.MOS() < o.MOS()
 	}
-	return q.Codec.Ceiling-q.R() > o.Codec.Ceiling-o.R()
+	return q.Ceiling()-q.R() > o.Ceiling()-o.R()
 }

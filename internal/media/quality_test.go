@@ -1,7 +1,11 @@
 package media
 
 import (
+	"maps"
+	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/earshot-voip/earshot/internal/emodel"
 )
@@ -57,4 +61,49 @@ func TestModeOfEVS(t *testing.T) {
 	f(250*33, false, "FB", 137.8)   // 13.2
 	f(250*33-1, false, "FB", 137.8) // one is comfort noise
 	f(250*32, true, "FB", 137.8)
+}
+
+// TestCeilingIsNeverBelowR: of intervals in several modes of a codec, whatever
+// their weights and losses.
+func TestCeilingIsNeverBelowR(t *testing.T) {
+	bytes := map[string]uint64{"12.2": 32, "7.4": 21, "4.75": 14}
+	rapid.Check(t, func(t *rapid.T) {
+		var q Quality
+		for range rapid.IntRange(1, 6).Draw(t, "intervals") {
+			mode := rapid.SampledFrom(slices.Sorted(maps.Keys(bytes))).Draw(t, "mode")
+			r := &Report{PtimeMs: 20}
+			r.Delta.Expected = rapid.Uint64Range(1, 250).Draw(t, "expected")
+			r.Delta.Lost = rapid.Uint64Range(0, r.Delta.Expected).Draw(t, "lost")
+			r.Delta.Packets = r.Delta.Expected - r.Delta.Lost
+			r.Delta.Bytes = r.Delta.Packets * bytes[mode]
+			score, ok := ScoreOf(Speech{Encoding: "AMR"}, r)
+			if !ok || score.R > score.Ceiling {
+				t.Fatalf("%+v, %v", score, ok)
+			}
+			q.Add(Scored{Score: score}, r)
+		}
+		if q.R() > q.Ceiling()+1e-9 {
+			t.Fatalf("R %v is above its ceiling %v", q.R(), q.Ceiling())
+		}
+	})
+}
+
+// TestTotalsOfSeveralModes: their mean size is that of 10.2 kbit/s, which none
+// of the packets had, and of two sizes no mode can be told.
+func TestTotalsOfSeveralModes(t *testing.T) {
+	var q Quality
+	var sum Counts
+	s := Speech{Encoding: "AMR"}
+	for _, bytes := range []uint64{32, 21} {
+		r := &Report{Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * bytes}, PtimeMs: 20}
+		score, _ := ScoreOf(s, r)
+		q.Add(Scored{Score: score}, r)
+		if sum.Add(r.Delta); bytes == 32 && !q.Fits(&score) {
+			t.Errorf("one mode: %+v", score)
+		}
+	}
+	whole, ok := ScoreCounts(s, &sum, &Heard{}, 20, Adaptive)
+	if !ok || q.Fits(&whole) {
+		t.Errorf("two modes: %+v, ceiling %v", whole, q.Ceiling())
+	}
 }
