@@ -149,6 +149,25 @@ func TestCodecsReadBack(t *testing.T) {
 	}
 }
 
+// TestDocumentedCodecs: what the documentation shows is a file of codecs.
+func TestDocumentedCodecs(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```yaml\n")
+	text, _, ok := strings.Cut(rest, "```\n")
+	c := run.Default()
+	c.Media.Codecs = codecsFile(t, text)
+	codecs, err := loadCodecs(&c)
+	if !ok || err != nil {
+		t.Fatal(err)
+	}
+	if overrides, _ := codecs.Rows(); len(overrides) != strings.Count(text, "\n") || len(overrides) == 0 {
+		t.Errorf("%d rows of\n%s", len(overrides), text)
+	}
+}
+
 // TestCodecsReachEveryStage: the table goes to the analyzer of the collector as
 // well as to that of a reading.
 func TestCodecsReachEveryStage(t *testing.T) {
