@@ -20,6 +20,9 @@ type Options struct {
 	Dialog dialog.Options
 	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
 	NoPLC bool
+	// Codecs has the impairment factors that configuration gives; nil are the
+	// built-in ones.
+	Codecs *media.Codecs
 	// Buffer is the jitter-buffer model whose discards count as loss in R and MOS.
 	Buffer media.Buffer
 	// Coverage are the networks whose media agents see both ways, where what

@@ -120,7 +120,7 @@ func (a *Analyzer) score(s *stream, p payload, r *media.Report) (media.Score, bo
 }
 
 func (a *Analyzer) speech(s *stream, p payload) media.Speech {
-	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head}
+	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head}
 }
 
 // delayOf is the delay from mouth to ear that RTCP lets us know, ms: half the

@@ -159,6 +159,9 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	if s.quality.Samples > 0 && s.quality.Codec.PLCAssumed {
 		flags["plc_assumed"] = true
 	}
+	if s.quality.Samples > 0 && s.quality.Codec.Configured {
+		flags["codec_configured"] = true
+	}
 	if s.mediaType() == "video" {
 		flags["video"] = true
 		return
@@ -210,7 +213,7 @@ func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
 	if side == dialog.B {
 		s = &r.B
 	}
-	r.Scale, r.RCeiling = new(q.Codec.Scale), rounded(q.Codec.Ceiling)
+	r.Scale, r.RCeiling = new(q.Codec.Scale), rounded(q.Ceiling())
 	r.MosLQ, r.MosLQMin, r.MosLQMax, r.MosCQ = s.MosLQ, s.MosLQMin, s.MosLQMax, s.MosCQ
 	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = s.MosMinTime, s.MosMinLossPct, s.MosMinJitterMs, s.MosMinRttMs
 	r.MosMaxTime, r.MosMaxLossPct, r.MosMaxJitterMs, r.MosMaxRttMs = s.MosMaxTime, s.MosMaxLossPct, s.MosMaxJitterMs, s.MosMaxRttMs

@@ -324,7 +324,7 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
 		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
-		score, ok := media.Floor(media.Speech{Encoding: is.codec.name, Fmtp: is.codec.fmtp, NoPLC: a.opt.NoPLC})
+		score, ok := media.Floor(media.Speech{Encoding: is.codec.name, Fmtp: is.codec.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs})
 		n := uint64(silent.Seconds() * 1000 / is.ptime)
 		if !ok || n == 0 {
 			return row, false

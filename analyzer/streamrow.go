@@ -138,7 +138,7 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 		return
 	}
 	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-	r.RCeiling = rounded(q.Codec.Ceiling)
+	r.RCeiling = rounded(q.Ceiling())
 	if is, ok := a.perceptual(s); ok {
 		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
 	}
@@ -146,19 +146,22 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
 	}
+	if q.Codec.Configured {
+		r.Flags = append(r.Flags, "codec_configured")
+	}
 	defer func() {
 		if cost, drop, ok := q.DelayCost(); ok {
 			r.RCQ, r.MosCQ = rounded(*r.RLQ-cost), rounded(max(1, *r.MosLQ-drop))
 		}
 	}()
-	if score, ok := a.whole(s, a.opt.Buffer); ok && score.Scale == q.Codec.Scale {
-		r.RLQ, r.MosLQ = rounded(score.R), rounded(score.MOS)
+	if score, ok := a.whole(s, a.opt.Buffer); ok && q.Fits(&score) {
+		r.RLQ, r.MosLQ, r.RCeiling = rounded(score.R), rounded(score.MOS), rounded(score.Ceiling)
 	}
 	if s.heard.Played == 0 {
 		return
 	}
 	for b, at := range [media.Buffers]struct{ r, mos **float64 }{{&r.F50R, &r.F50Mos}, {&r.F200R, &r.F200Mos}, {&r.AdaptiveR, &r.AdaptiveMos}} {
-		if score, ok := a.whole(s, media.Buffer(b)); ok {
+		if score, ok := a.whole(s, media.Buffer(b)); ok && score.Scale == q.Codec.Scale {
 			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/internal/bus"
+	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/run"
 	"github.com/earshot-voip/earshot/internal/store"
@@ -39,10 +40,10 @@ type analysis struct {
 // to stop: it has 10 s for everything.
 const lastFlush = 7 * time.Second
 
-func newAnalysis(c *run.Config, road *bus.Memory, db *store.Store, log *slog.Logger) *analysis {
+func newAnalysis(c *run.Config, codecs *media.Codecs, road *bus.Memory, db *store.Store, log *slog.Logger) *analysis {
 	s := &analysis{road: road, writer: db.NewWriter(), log: log, most: c.Store.BatchRows, boot: fmt.Sprintf("run-%x", time.Now().UnixNano())}
 	s.giveUp, s.hurry = context.WithCancel(context.Background())
-	s.analyzer = analyzer.New(analyzerOptions(c), s.row)
+	s.analyzer = analyzer.New(analyzerOptions(c, codecs), s.row)
 	s.snapshot.Store(&analyzer.Counters{})
 	return s
 }

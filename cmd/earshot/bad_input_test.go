@@ -28,6 +28,9 @@ func TestBadInput(t *testing.T) {
 	unknownKey := file("unknown.yaml", "hep:\n  lisen: ':9060'\n")
 	badValue := file("value.yaml", "hep:\n  listen: nonsense\n")
 	notYAML := file("broken.yaml", "hep: [\n")
+	codecs := func(name, row string) string {
+		return file(name+".yaml", "media:\n  codecs: "+file(name+"-codecs.yaml", "# ours\n"+row)+"\n")
+	}
 	missing := filepath.Join(dir, "missing.pcap")
 
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,6 +79,11 @@ func TestBadInput(t *testing.T) {
 		{"bad value", []string{"run", "--config", badValue}, exitUsage, `hep.listen is "nonsense"`},
 		{"no YAML", []string{"run", "--config", notYAML}, exitUsage, `broken.yaml`},
 		{"no configuration file", []string{"run", "--config", filepath.Join(dir, "missing.yaml")}, exitUsage, `missing.yaml: no such file`},
+		{"no codecs file", []string{"read", "--config", file("nocodecs.yaml", "media: {codecs: missing.yaml}\n"), good}, exitUsage, `media.codecs: open missing.yaml: no such file or directory; name a file such as`},
+		{"codecs: no list", []string{"run", "--config", codecs("list", "speex: 1\n")}, exitUsage, `list-codecs.yaml:2: this is a group of keys; want a list of codecs`},
+		{"codecs: key", []string{"collector", "--config", codecs("key", "- {encoding: SPEEX, scale: wideband, ei: 3, ie: 1, bpl: 6}\n")}, exitUsage, `key-codecs.yaml:2: unknown key ei; did you mean ie`},
+		{"codecs: value", []string{"check", "config", "--config", codecs("ie", "- encoding: SPEEX\n  scale: narrowband\n  ie: 94\n  bpl: 6\n")}, exitUsage, `ie-codecs.yaml:4: ie is 94; want 0 to 93, the base of narrowband`},
+		{"codecs: mode", []string{"codecs", "--config", codecs("mode", "- {encoding: G723, mode: 8, scale: narrowband, ie: 4, bpl: 6}\n")}, exitUsage, `mode-codecs.yaml:2: mode is "8"; want one of G723's: G.723.1 6.3, G.723.1 5.3`},
 		{"checked configuration", []string{"check", "config", "--config", unknownKey}, exitUsage, `unknown key hep.lisen`},
 		{"no such check", []string{"check", "weather"}, exitUsage, `must be one of`},
 

@@ -86,7 +86,7 @@ func receive(t *testing.T, datagrams [][]byte) (*records, *collector.Server) {
 		t.Errorf("%d of %d datagrams arrived", s.Counts.Packets.Load(), len(datagrams))
 	}()
 	var out records
-	a := analyzer.New(analyzerOptions(&config), out.add)
+	a := analyzer.New(analyzerOptions(&config, nil), out.add)
 	for b := range road.Batches(context.Background()) {
 		for i := range b.Packets {
 			a.Observe(&b.Packets[i])

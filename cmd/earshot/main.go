@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/earshot-voip/earshot/internal/chdb"
+	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/run"
 )
 
@@ -39,6 +40,7 @@ type cli struct {
 	SQL       sqlCommand       `cmd:"" name:"sql" help:"Ask the store."`
 	Explain   explainCommand   `cmd:"" help:"Say how a call was, when it was bad and why."`
 	Synth     synthCommand     `cmd:"" help:"Make calls with exactly known loss, jitter and outcome."`
+	Codecs    codecsCommand    `cmd:"" help:"Print the codec table in force: impairment factors, their source and standing."`
 	Check     checkCommand     `cmd:"" help:"Check a configuration file, or print the defaults."`
 	Version   versionCommand   `cmd:"" help:"Say which version this is."`
 }
@@ -52,6 +54,7 @@ type app struct {
 	log      *slog.Logger
 	level    *slog.LevelVar
 	config   run.Config
+	codecs   *media.Codecs // nil is the built-in table
 	settings []run.Setting
 	file     string
 }
@@ -137,7 +140,11 @@ func (a *app) load() error {
 	if err != nil {
 		return usageError{err}
 	}
-	a.config = c
+	codecs, err := loadCodecs(&c)
+	if err != nil {
+		return usageError{err}
+	}
+	a.config, a.codecs = c, codecs
 	a.level.Set(c.Log.Level)
 	a.log = run.NewLogger(a.stderr, a.level, c.Log.Format)
 	for _, w := range warnings {

@@ -21,15 +21,16 @@ func agentOptions(c *run.Config, node string) agent.Options {
 	return o
 }
 
-// analyzerOptions is the analyzer's part of the configuration.
-func analyzerOptions(c *run.Config) analyzer.Options {
+// analyzerOptions is the analyzer's part of the configuration, and the codec
+// table that it names.
+func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 	o := analyzer.Defaults()
 	o.Dialog = dialog.Options{
 		T1: time.Duration(c.Dialog.T1), TimerC: time.Duration(c.Dialog.TimerC), Grace: time.Duration(c.Dialog.Grace),
 		NoMedia: time.Duration(c.Dialog.NoBye), LongestCall: time.Duration(c.Dialog.LongestCall), MaxCalls: c.Dialog.MaxCalls,
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
 	}
-	o.NoPLC = !c.Media.G711PLC
+	o.NoPLC, o.Codecs = !c.Media.G711PLC, codecs
 	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // "none" discards nothing in any model
 	for _, n := range c.Media.Coverage {
 		o.Coverage = append(o.Coverage, n.Prefix)

@@ -16,6 +16,7 @@ import (
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/bus"
+	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
 	"github.com/earshot-voip/earshot/internal/run"
@@ -26,6 +27,7 @@ import (
 type reading struct {
 	source  capture.Source
 	config  run.Config
+	codecs  *media.Codecs // nil is the built-in table
 	node    string
 	pace    bool                     // at the speed at which it was captured
 	emit    func(row any) error      // gets every record, from one goroutine
@@ -49,7 +51,7 @@ var errInterrupted = errors.New("interrupted")
 
 func (r *reading) run(ctx context.Context) error {
 	r.callIDs = map[string]struct{}{}
-	r.analyzer = analyzer.New(analyzerOptions(&r.config), r.row)
+	r.analyzer = analyzer.New(analyzerOptions(&r.config, r.codecs), r.row)
 	road := bus.NewMemory(16)
 	// The end of ctx ends the reading, not the work on what was read.
 	group, gctx := errgroup.WithContext(context.WithoutCancel(ctx))

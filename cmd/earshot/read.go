@@ -106,7 +106,7 @@ func (k *readCommand) Run(a *app) error {
 
 // newReading prepares a reading of open files, which tells its progress.
 func (a *app) newReading(files []*capture.File, source capture.Source, names []string) *reading {
-	r := &reading{source: source, config: a.config, node: "local"}
+	r := &reading{source: source, config: a.config, codecs: a.codecs, node: "local"}
 	r.drops = func() capture.Drops {
 		var sum capture.Drops
 		for _, f := range files {

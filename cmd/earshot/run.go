@@ -172,7 +172,7 @@ func serve(a *app, demo, check bool) (err error) {
 		return err
 	}
 
-	analysis := newAnalysis(c, road, db, a.log)
+	analysis := newAnalysis(c, a.codecs, road, db, a.log)
 	group.Add("stop", run.Func(func(ctx context.Context) error { // the first that is told
 		<-ctx.Done()
 		end = time.Now().Add(run.DrainTime - 300*time.Millisecond)

@@ -43,7 +43,8 @@ func amrWBModeOf(f Format) Codec {
 // for each frame 6 of table of contents and the speech; octet-aligned (4.4) a
 // byte, and for each frame a byte and the speech. With one frame no size of the
 // one is that of another mode in the other, so the fmtp need not be known; with
-// more, octet-align decides between them.
+// more, octet-align decides between them. The mean of packets that differ, as
+// with discontinuous transmission or changing modes, is the size of none.
 func frameMode(f Format, bits []int) (int, bool) {
 	frames := 1
 	if n := math.Round(f.PtimeMs / 20); n > 1 && n <= 12 {
@@ -57,7 +58,7 @@ func frameMode(f Format, bits []int) (int, bool) {
 	}
 	for _, size := range sizes {
 		for mode, n := range bits {
-			if f.PayloadBytes == size(n) {
+			if f.PayloadBytes == size(n) && !f.PayloadMixed {
 				return mode, true
 			}
 		}

@@ -31,13 +31,14 @@ type Codec struct {
 	Scale     Scale
 	Ie        float64 // equipment impairment factor without loss, on Scale
 	Bpl       float64 // packet-loss robustness factor, random loss
-	BplBursty float64 // takes the place of Bpl where loss is bursty: see burstyFrom; 0 where there is none
+	BplBursty float64 // takes the place of Bpl where loss is bursty: see burst; 0 where there is none
 	IeStatus  Status
 	BplStatus Status // of BplBursty too
 	Source    string // where Ie comes from, and Bpl unless it is assumed: "G.113 App. I"
 	// PLCAssumed is set where Bpl takes for granted a packet-loss concealment
 	// that is the receiver's own choice and that no probe sees.
 	PLCAssumed bool
+	Configured bool // the factors are those of an Override
 }
 
 // Status is the standing of what comes of c: that of its weaker value.
@@ -114,15 +115,10 @@ func Codecs() []Codec {
 		g711, g711PLC, g729, g729aVAD, g723MPMLQ, g723ACELP, gsmFR, gsmHR, gsmEFR,
 		g726x40, g726x32, g726x24, g726x16, g728x16, g728x12,
 		is54, is641, is96a, is127, pdc, ilbc30, ilbc20,
-		g722, g7221x24, g7221x32, evs, opusUnknown,
+		g722, g7221x24, g7221x32, opusUnknown,
 	}
 	all = append(all, amr[:]...)
 	all = append(all, amrWB[:]...)
-	for i := range opusTables {
-		t := &opusTables[i]
-		for _, row := range t.rows {
-			all = append(all, t.codec(row, Derived))
-		}
-	}
-	return all
+	all = append(all, evsCodecs()...)
+	return append(all, opusRows()...)
 }

@@ -10,13 +10,17 @@ import (
 type Format struct {
 	Encoding string // encoding name of the rtpmap, in any case: "PCMU", "G729"
 	Fmtp     string // parameters of the fmtp line: "annexb=no", "mode-set=7;octet-align=1"
-	// PayloadBytes is the RTP payload size that most packets have, 0 where it
-	// is not known. It tells the mode of G.723.1, iLBC, AMR and AMR-WB, and with
-	// PtimeMs the bit rate.
+	// PayloadBytes is the mean RTP payload size, 0 where it is not known. It
+	// tells the mode of G.723.1, iLBC, AMR, AMR-WB and EVS, and with PtimeMs the
+	// bit rate.
 	PayloadBytes int
+	// PayloadMixed is set where the packets are known to differ in size: then
+	// PayloadBytes may be the size of none, and tells the bit rate only.
+	PayloadMixed bool
 	PtimeMs      float64 // time that a packet covers, ms; 0 where it is not known
 	// FirstByte is the first byte of the RTP payload, valid iff FirstByteKnown.
-	// In Opus it tells the audio bandwidth. In AMR and AMR-WB it begins with
+	// In Opus it tells the audio bandwidth, in EVS the mode of a packet with a
+	// header. In AMR and AMR-WB it begins with
 	// the mode that the sender asks of the other side, not its own: their mode
 	// is told by the size.
 	FirstByte      uint8
@@ -32,6 +36,11 @@ func (f Format) kbps() float64 {
 		return 0
 	}
 	return float64(f.PayloadBytes) * 8 / f.PtimeMs
+}
+
+// frames reports whether every packet has whole frames of so many bytes.
+func (f Format) frames(bytes int) bool {
+	return !f.PayloadMixed && f.PayloadBytes > 0 && f.PayloadBytes%bytes == 0
 }
 
 // Lookup finds the codec of a format, on the scale of its audio bandwidth. It
@@ -84,9 +93,7 @@ func Lookup(f Format) (Codec, bool) {
 	case "AMR-WB":
 		return amrWBModeOf(f), true
 	case "EVS":
-		c := evs
-		c.Kbps = f.kbps()
-		return c, true
+		return evsModeOf(f), true
 	case "OPUS":
 		return opus(f), true
 	}
@@ -109,7 +116,7 @@ func parameter(fmtp, name string) string {
 // 5.3 (RFC 3551 4.5.3), one to several a packet; else by the bitrate that
 // RFC 4856 allows in the fmtp.
 func g723(f Format) Codec {
-	at63, at53 := f.PayloadBytes > 0 && f.PayloadBytes%24 == 0, f.PayloadBytes > 0 && f.PayloadBytes%20 == 0
+	at63, at53 := f.frames(24), f.frames(20)
 	bitrate := parameter(f.Fmtp, "bitrate")
 	switch {
 	case at63 && !at53:
@@ -129,7 +136,7 @@ func g723(f Format) Codec {
 // ilbc tells the mode by the size of a frame: 38 bytes for 20 ms, 50 for 30 ms
 // (RFC 3952 section 3); else by the fmtp, where 30 ms is what its absence means.
 func ilbc(f Format) Codec {
-	at20, at30 := f.PayloadBytes > 0 && f.PayloadBytes%38 == 0, f.PayloadBytes > 0 && f.PayloadBytes%50 == 0
+	at20, at30 := f.frames(38), f.frames(50)
 	switch {
 	case at20 && !at30:
 		return ilbc20

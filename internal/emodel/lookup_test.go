@@ -52,6 +52,11 @@ func TestLookup(t *testing.T) {
 		{Format{Encoding: "AMR", PtimeMs: 40, PayloadBytes: 63}, "AMR 12.2", Std},
 		{Format{Encoding: "AMR", PtimeMs: 40, PayloadBytes: 65, Fmtp: "octet-align=1"}, "AMR 12.2", Std},
 
+		// Comfort noise among frames of 12.2 and 6.3 kbit/s: the mean is no frame's.
+		{Format{Encoding: "AMR", PtimeMs: 20, PayloadBytes: 21, PayloadMixed: true}, "AMR 12.2", Assumed},
+		{Format{Encoding: "AMR", PtimeMs: 20, PayloadBytes: 21, PayloadMixed: true, Fmtp: "mode-set=7"}, "AMR 12.2", Std},
+		{Format{Encoding: "G723", PayloadBytes: 20, PayloadMixed: true}, "G.723.1 6.3", Assumed},
+
 		{Format{Encoding: "G722"}, "G.722", Verify},
 		{Format{Encoding: "G7221", Fmtp: "bitrate=24000"}, "G.722.1 24", Verify},
 		{Format{Encoding: "G7221", Fmtp: "bitrate=32000"}, "G.722.1 32", Verify},
@@ -106,8 +111,8 @@ func TestCodecTable(t *testing.T) {
 			t.Errorf("%s: R without loss %v is not its ceiling %v", c.Name, got, c.Ceiling())
 		}
 	}
-	if len(seen) != 68 {
-		t.Errorf("%d codecs, want 68", len(seen))
+	if len(seen) != 102 {
+		t.Errorf("%d codecs, want 102", len(seen))
 	}
 }
 

@@ -16,18 +16,30 @@ type opusTable struct {
 	rows      []opusRow
 }
 
-// opusTables are measurements from research (M. Alahmadi, Opus E-model): no
-// recommendation has factors of Opus. Each bandwidth is put on the scale of its
-// own listening context: narrowband on NB, wideband on WB, and super-wideband,
-// which has no model of its own, on FB. The source names neither the scale nor
-// what Ie goes towards as loss grows, nor whether its bursty Bpl was fitted with
-// BurstR in the formula: so Bpl is assumed, whatever stands in the row.
+// opusTables are measurements from research (M. Alahmadi, P. Pocta, H. Melvin,
+// "An Adaptive Bitrate Switching Algorithm for Speech Applications in Context of
+// WebRTC", ACM TOMM 17(4), 2021, and the table published with it): no
+// recommendation has factors of Opus. It was made for G.107, G.107.1 and G.107.2:
+// so narrowband is on NB, wideband on WB, and super-wideband on FB.
+//
+// The published table is asked with a loss pattern, random or bursty, and answers
+// with one Bpl; it has no burst ratio. So a pattern's Bpl already holds how bursty
+// the pattern was, and stands with BurstR 1: see [Codec.burst]. It does not say
+// which burst ratio its bursty pattern had: so Bpl is assumed, whatever stands in
+// the row.
+//
+// That CBR at 25 kbit/s has a lower Ie than at 28 is no slip of ours.
 var opusTables = [...]opusTable{
 	{"Opus NB VBR", opusNB, false, NB, []opusRow{
 		{6, 23.00, 24.6, 15.4}, {7, 21.26, 22.5, 14.4}, {8, 16.02, 20.3, 13.5}, {9, 11.74, 18.9, 12.4},
 	}},
 	{"Opus NB CBR", opusNB, true, NB, []opusRow{
-		{8, 19.25, 15.1, 10.1}, {10, 6.20, 15.3, 10.5}, {11, 2.03, 16.0, 10.7},
+		{6, 46.27, 8.9, 5.7},
+		{7, 31.73, 18.2, 11.8},
+		{8, 19.25, 15.1, 10.1},
+		{9, 13.21, 17.2, 11.4},
+		{10, 6.20, 15.3, 10.5},
+		{11, 2.03, 16.0, 10.7},
 	}},
 	{"Opus WB VBR", opusWB, false, WB, []opusRow{
 		{11, 28.41, 23.9, 20.1}, {12, 23.30, 22.2, 18.9}, {13, 19.96, 19.5, 16.9},
@@ -37,6 +49,7 @@ var opusTables = [...]opusTable{
 	}},
 	{"Opus SWB VBR", opusSWB, false, FB, []opusRow{
 		{14, 38.06, 16.5, 9.1},
+		{15, 34.12, 15.0, 7.9},
 		{16, 30.16, 11.8, 10.1},
 		{19, 23.81, 10.7, 8.9},
 		{22, 20.22, 10.5, 8.6},
@@ -46,6 +59,17 @@ var opusTables = [...]opusTable{
 		{34, 14.76, 10.1, 8.5},
 		{37, 12.08, 10.4, 8.3},
 		{40, 10.67, 9.8, 8.0},
+	}},
+	{"Opus SWB CBR", opusSWB, true, FB, []opusRow{
+		{16, 36.88, 13.3, 10.8},
+		{19, 29.58, 10.7, 8.9},
+		{22, 23.38, 10.0, 8.5},
+		{25, 22.64, 10.6, 8.7},
+		{28, 23.65, 11.7, 10.0},
+		{31, 21.74, 11.5, 9.6},
+		{34, 20.62, 11.8, 9.7},
+		{37, 16.23, 10.6, 9.0},
+		{40, 15.90, 11.4, 9.4},
 	}},
 }
 
@@ -57,17 +81,17 @@ func (t *opusTable) codec(r opusRow, s Status) Codec {
 	}
 }
 
-// opusMargin is how far outside of a table, in kbit/s, its nearest row stands
-// in: rates are means over an interval, and waver.
+// opusMargin is how far above a table, in kbit/s, its last row stands in: rates
+// are means over an interval, and waver.
 const opusMargin = 1
 
 // at finds the factors at a bit rate: those of a row, or on the line between
-// two. Past the ends, as far as opusMargin, they are the last row's, and
-// inside is false.
+// two. Below the table they are its first row's, and above, as far as
+// opusMargin, its last one's; inside is false then.
 func (t *opusTable) at(kbps float64) (r opusRow, inside, ok bool) {
 	first, last := t.rows[0], t.rows[len(t.rows)-1]
 	switch {
-	case !(kbps >= first.kbps-opusMargin && kbps <= last.kbps+opusMargin): // nor NaN
+	case !(kbps > 0 && kbps <= last.kbps+opusMargin): // nor NaN
 		return opusRow{}, false, false
 	case kbps < first.kbps:
 		r = first
@@ -132,9 +156,17 @@ func opusTOC(b uint8) opusBandwidth {
 
 // opus scores by bandwidth and bit rate where there is a row for them. Rate
 // control is variable unless the fmtp asks for a constant one (cbr=1, RFC 7587
-// 6.1); where only the other one's table has the rate, that stands in. Whatever
-// is in no table, mediumband and fullband with it, is taken for fullband with
-// the factors of other tools.
+// 6.1); above its table the other one's stands in. Whatever is in no table,
+// mediumband and fullband with it, and all Opus under SRTP, is taken for fullband
+// with the factors of other tools (Ie 10.2, Bpl 4.3), marked assumed.
+//
+// Those score better without loss than the first row of any table. A bit rate
+// below the tables is therefore given their first row, marked assumed: a lower
+// one would score higher than it. Above them they stand: a higher MOS than that of
+// the last row without loss, and a lower one with it, for no table has a Bpl as
+// low as 4.3. So from the last row upwards more bits may cost points under loss,
+// and mediumband may score above wideband: both are the lack of a measurement,
+// not a finding.
 func opus(f Format) Codec {
 	kbps := f.kbps()
 	if f.FirstByteKnown && kbps > 0 {

@@ -40,23 +40,29 @@ func TestOpus(t *testing.T) {
 	f(tocHybridSWB, "useinbandfec=1", 55, 20, "Opus SWB VBR", FB, 20.22, 10.5, 8.6, Derived)
 	f(tocCeltSWB, "", 300, 60, "Opus SWB VBR", FB, 10.67, 9.8, 8, Derived)
 
-	// Between rows: 23.5 is halfway from 22 to 25; 9 from 8 to 10.
-	f(tocHybridSWB, "", 47, 16, "Opus SWB VBR", FB, 20.215, 10.9, 8.9, Derived)
-	f(tocSilkNB, cbr, 45, 40, "Opus NB CBR", NB, 12.725, 15.2, 10.3, Derived)
+	f(tocSilkNB, cbr, 15, 20, "Opus NB CBR", NB, 46.27, 8.9, 5.7, Derived)
+	f(tocHybridSWB, cbr, 55, 20, "Opus SWB CBR", FB, 23.38, 10, 8.5, Derived)
 
-	// A kbit/s past the ends the last row, assumed.
+	// Between rows: 23.5 is halfway from 22 to 25; 8.5 from 8 to 9.
+	f(tocHybridSWB, "", 47, 16, "Opus SWB VBR", FB, 20.215, 10.9, 8.9, Derived)
+	f(tocSilkNB, cbr, 85, 80, "Opus NB CBR", NB, 16.23, 16.15, 10.75, Derived)
+
+	// Below the table its first row, assumed: no less bit rate has a higher score.
 	f(tocSilkNB, "", 25, 40, "Opus NB VBR", NB, 23, 24.6, 15.4, Assumed)
+	f(tocSilkNB, "", 10, 20, "Opus NB VBR", NB, 23, 24.6, 15.4, Assumed)
+	f(tocSilkWB, cbr, 25, 20, "Opus WB CBR", WB, 29.76, 24.8, 20.8, Assumed)
+	f(tocHybridSWB, "", 20, 20, "Opus SWB VBR", FB, 38.06, 16.5, 9.1, Assumed)
+
+	// A kbit/s above it the last row, assumed.
 	f(tocSilkWB, "", 35, 20, "Opus WB VBR", WB, 19.96, 19.5, 16.9, Assumed)
 	f(tocHybridSWB, "", 205, 40, "Opus SWB VBR", FB, 10.67, 9.8, 8, Assumed)
 
 	// The other rate control's table, assumed.
 	f(tocSilkNB, "", 55, 40, "Opus NB CBR", NB, 2.03, 16, 10.7, Assumed)
-	f(tocSilkWB, cbr, 25, 20, "Opus WB VBR", WB, 28.41, 23.9, 20.1, Assumed)
-	f(tocHybridSWB, cbr, 55, 20, "Opus SWB VBR", FB, 20.22, 10.5, 8.6, Assumed)
+	f(tocSilkWB, "", 75, 40, "Opus WB CBR", WB, 18.06, 18.7, 16.1, Assumed)
 
 	// In no table.
 	f(tocSilkWB, "", 60, 20, "Opus", FB, 10.2, 4.3, 0, Assumed)
-	f(tocSilkNB, "", 10, 20, "Opus", FB, 10.2, 4.3, 0, Assumed)
 	f(tocHybridSWB, "", 160, 20, "Opus", FB, 10.2, 4.3, 0, Assumed)
 	f(tocSilkMB, "", 25, 20, "Opus", FB, 10.2, 4.3, 0, Assumed)
 	f(tocHybridFB, "", 60, 20, "Opus", FB, 10.2, 4.3, 0, Assumed)
@@ -89,6 +95,49 @@ func TestOpusRows(t *testing.T) {
 			})
 			if c != table.codec(row, Derived) {
 				t.Errorf("%s %v kbit/s: %+v", table.name, row.kbps, c)
+			}
+		}
+	}
+}
+
+// TestOpusBelowTheTables: less than the least bit rate that was measured scores
+// no higher than it, whatever the loss; with the factors for what is in no table
+// it would.
+func TestOpusBelowTheTables(t *testing.T) {
+	toc := map[opusBandwidth]uint8{opusNB: tocSilkNB, opusWB: tocSilkWB, opusSWB: tocHybridSWB}
+	rapid.Check(t, func(t *rapid.T) {
+		table := rapid.SampledFrom(opusTables[:]).Draw(t, "table")
+		fmtp := ""
+		if table.cbr {
+			fmtp = "cbr=1"
+		}
+		first := table.codec(table.rows[0], Derived)
+		c, _ := Lookup(Format{
+			Encoding: "opus", Fmtp: fmtp, PayloadBytes: rapid.IntRange(1, int(first.Kbps*5)-1).Draw(t, "bytes"), PtimeMs: 40,
+			FirstByte: toc[table.bandwidth], FirstByteKnown: true,
+		})
+		ppl, burst := rapid.Float64Range(0, 100).Draw(t, "ppl"), rapid.Float64Range(1, 20).Draw(t, "burstR")
+		if low, high := R(c, ppl, burst, 0), R(first, ppl, burst, 0); c.Scale != first.Scale || low > high+slack || c.IeStatus != Assumed {
+			t.Fatalf("%+v: R %v, and %v at %v kbit/s", c, low, high, first.Kbps)
+		}
+	})
+}
+
+// TestOpusBurstsCountOnce: the burst ratio at which bursty loss is taken to have
+// been measured gives that Bpl with a ratio of 1, and in narrowband VBR random
+// Bpl would not come down to it with any ratio.
+func TestOpusBurstsCountOnce(t *testing.T) {
+	for i := range opusTables {
+		table := &opusTables[i]
+		for _, row := range table.rows {
+			c := table.codec(row, Derived)
+			bursty := Codec{Scale: c.Scale, Ie: c.Ie, Bpl: c.BplBursty}
+			if got, want := R(c, 5, burstyAt, 0), R(bursty, 5, 1, 0); math.Abs(got-want) > slack {
+				t.Errorf("%s %v kbit/s: R %v in bursts, want %v", c.Name, c.Kbps, got, want)
+			}
+			random := Codec{Scale: c.Scale, Ie: c.Ie, Bpl: c.Bpl}
+			if table.bandwidth == opusNB && !table.cbr && R(random, 5, 1e9, 0) <= R(bursty, 5, 1, 0) {
+				t.Errorf("%s %v kbit/s: a ratio alone would do", c.Name, c.Kbps)
 			}
 		}
 	}

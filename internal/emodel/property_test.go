@@ -16,6 +16,20 @@ func ordered(t *rapid.T, what string, lo, hi float64) (a, b float64) {
 // slack is what rounding may make of two values that are equal in the reals.
 const slack = 1e-9
 
+// overridden draws a codec that configuration may give.
+func overridden(t *rapid.T) Codec {
+	scale := rapid.SampledFrom([]Scale{NB, WB, FB}).Draw(t, "scale")
+	o := Override{Encoding: "X", Scale: scale.String(), Ie: rapid.Float64Range(0, scale.Base()).Draw(t, "ie")}
+	o.Bpl = rapid.Float64Range(0.01, 1000).Draw(t, "bpl")
+	o.BplBursty = rapid.SampledFrom([]float64{0, 0.3, 1}).Draw(t, "bursty") * o.Bpl
+	table, err := NewTable([]Override{o})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := table.Lookup(Format{Encoding: "x"})
+	return c
+}
+
 // TestWorseNeverRaises: more loss, more absolute delay (without echo) or
 // burstier loss raises neither R nor the MOS that is stored, for no codec and
 // on no scale; alone as well as together.
@@ -23,12 +37,18 @@ func TestWorseNeverRaises(t *testing.T) {
 	codecs := Codecs()
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SampledFrom(codecs).Draw(t, "codec")
+		if rapid.Bool().Draw(t, "overridden") {
+			c = overridden(t)
+		}
 		ppl1, ppl2 := ordered(t, "ppl", 0, 100)
 		burst1, burst2 := ordered(t, "burstR", 0.1, 50)
 		ta1, ta2 := ordered(t, "ta", 0, 5000)
 		good, bad := R(c, ppl1, burst1, ta1), R(c, ppl2, burst2, ta2)
 		if bad > good+slack {
 			t.Fatalf("R rises from %v to %v", good, bad)
+		}
+		if good > c.Ceiling()+slack {
+			t.Fatalf("R %v is above its ceiling %v", good, c.Ceiling())
 		}
 		mosGood, mosBad := c.Scale.MOS(good), c.Scale.MOS(bad)
 		if mosBad > mosGood+slack {

@@ -82,10 +82,12 @@ func TestIddExponentIsNoInteger(t *testing.T) {
 	printed(t, "FB Idd", RCosts(evs, 0, 1, 400).Delay, "35.62")
 }
 
+// TestBurstyBpl: up to a burst ratio of 2 Bpl alone holds the burstiness, from
+// there on the ratio in the formula, and no step lies between.
 func TestBurstyBpl(t *testing.T) {
 	c := Codec{Scale: NB, Ie: 10, Bpl: 20, BplBursty: 10}
-	for _, v := range []struct{ burstR, bpl float64 }{{0.5, 20}, {1, 20}, {1.1, 15}, {1.2, 10}, {4, 10}} {
-		want := BaseR - IeEff(10, v.bpl, 5, v.burstR)
+	for _, v := range []struct{ burstR, bpl, ratio float64 }{{0.5, 20, 1}, {1, 20, 1}, {1.25, 17.5, 1}, {1.5, 15, 1}, {2, 10, 1}, {3, 10, 1.5}, {8, 10, 4}} {
+		want := BaseR - IeEff(10, v.bpl, 5, v.ratio)
 		if got := R(c, 5, v.burstR, 0); math.Abs(got-want) > slack {
 			t.Errorf("BurstR %v: R = %v, want %v of Bpl %v", v.burstR, got, want, v.bpl)
 		}

@@ -369,7 +369,7 @@ func (d *direction) seen(st *record.Stream) string {
 	}
 	var flags []string
 	for _, f := range st.Flags {
-		if f != "plc_assumed" && f != "foreign_stream" {
+		if f != "plc_assumed" && f != "codec_configured" && f != "foreign_stream" {
 			flags = append(flags, clean(f))
 		}
 	}

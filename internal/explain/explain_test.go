@@ -219,6 +219,20 @@ func TestBareRows(t *testing.T) {
 	}
 }
 
+// TestConfiguredFactors: whose factors they are is told, also where the
+// configuration calls them a standard's.
+func TestConfiguredFactors(t *testing.T) {
+	for _, status := range []string{"std", "derived"} {
+		rows := bad()
+		rows.Streams[0].Flags, rows.Streams[0].ModelStatus = []string{"codec_configured"}, new(status)
+		rows.Calls[0].Flags = []string{"codec_configured"}
+		want := "The impairment factors of PCMA are the configuration's (media.codecs), which calls them " + status + "."
+		if text := Text(rows); !strings.Contains(text, want) || strings.Contains(text, "codec_configured") || strings.Contains(text, "not those of a published standard") {
+			t.Errorf("%s: %s", status, text)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{seconds(12), "12 ms"},

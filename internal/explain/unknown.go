@@ -203,11 +203,15 @@ func (s *story) doubts(d *direction, add func(string, ...any)) {
 		add("Whether the %s fell silent is unknown: it is not known whether its media would have been seen.", d.who)
 	}
 	for _, st := range d.voice {
-		if st.ModelStatus != nil && *st.ModelStatus != "std" {
-			codec := value(st.Codec)
-			if codec == "" {
-				codec = "its codec"
-			}
+		codec := value(st.Codec)
+		if codec == "" {
+			codec = "its codec"
+		}
+		switch {
+		case st.ModelStatus == nil:
+		case slices.Contains(st.Flags, "codec_configured"):
+			add("The impairment factors of %s are the configuration's (media.codecs), which calls them %s.", clean(codec), clean(*st.ModelStatus))
+		case *st.ModelStatus != "std":
 			add("The impairment factors of %s are %s, not those of a published standard.", clean(codec), clean(*st.ModelStatus))
 		}
 	}

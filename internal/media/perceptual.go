@@ -50,7 +50,7 @@ func Perceptual(s Speech, c *Counts, h *Heard, b BurstGap, ptimeMs float64) (Rem
 	if s.Encoding == "" || c.Expected == 0 {
 		return Remembered{}, false
 	}
-	codec, ok := emodel.Lookup(s.format(c, ptimeMs))
+	codec, ok := s.Codecs.Lookup(s.format(c, ptimeMs))
 	if !ok {
 		return Remembered{}, false
 	}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -20,9 +21,14 @@ type Score struct {
 	Model       string  // G.107 ...
 	Status      string  // std, derived, or assumed where a factor is in no standard
 	PLCAssumed  bool    // the factors take a loss concealment for granted that nobody sees
+	Configured  bool    // the factors are the configuration's, and so is what Status says of them
 
 	scale emodel.Scale
 }
+
+// Codecs is the table of impairment factors with what configuration changed in
+// it. A nil one is the built-in table.
+type Codecs = emodel.Table
 
 // Speech is what a score needs to know of a codec, and of its receiver.
 type Speech struct {
@@ -32,6 +38,7 @@ type Speech struct {
 	SRTP     bool   // neither sizes nor bytes of the payload are the codec's
 	NoPLC    bool   // score G.711 without loss concealment
 	Buffer   Buffer // the jitter-buffer model whose discards are lost, too
+	Codecs   *Codecs
 }
 
 // ScoreOf scores an interval: by the share of its expected packets that was
@@ -47,7 +54,7 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	if s.Encoding == "" || c.Expected == 0 {
 		return Score{}, false
 	}
-	codec, ok := emodel.Lookup(s.format(c, ptimeMs))
+	codec, ok := s.Codecs.Lookup(s.format(c, ptimeMs))
 	if !ok {
 		return Score{}, false
 	}
@@ -66,18 +73,21 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	rating := codec.Ceiling() - cost.Loss - discard
 	return Score{
 		R: rating, MOS: codec.Scale.MOS(rating), Ceiling: codec.Ceiling(), CodecCost: cost.Codec, LossCost: cost.Loss, DiscardCost: discard,
-		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed, scale: codec.Scale,
+		Scale: codec.Scale.String(), Model: codec.Scale.Model(), Status: status, PLCAssumed: codec.PLCAssumed,
+		Configured: codec.Configured, scale: codec.Scale,
 	}, true
 }
 
 func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
-	bytes := 0
+	bytes, mixed := 0, false
 	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
-		bytes = int(c.Bytes / speech)
+		sum := c.Bytes - min(c.Bytes, 4*c.Events) // an event has 4 bytes (RFC 4733 2.3)
+		bytes, mixed = int(sum/speech), sum%speech != 0
 	}
 	f := emodel.Format{Encoding: s.Encoding, Fmtp: s.Fmtp, NoPLC: s.NoPLC}
 	if !s.SRTP {
-		f.PayloadBytes, f.PtimeMs, f.FirstByte, f.FirstByteKnown = bytes, ptimeMs, uint8(s.Head), s.Head != 0
+		f.PayloadBytes, f.PayloadMixed, f.PtimeMs = bytes, mixed, ptimeMs
+		f.FirstByte, f.FirstByteKnown = uint8(s.Head), s.Head != 0
 	}
 	return f
 }
@@ -141,9 +151,10 @@ type scored struct {
 	Samples uint32  // intervals with a score
 	Worst   Extreme // of the intervals with a second of media; of all while there is none
 	Best    Extreme // of the same
-	Codec   Score   // with the lowest Ceiling
+	Codec   Score   // with the lowest Ceiling; Configured where any is
 
 	weight, sumR, sumMOS     float64
+	sumCeiling               float64
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
 	length                   time.Duration
 	judged                   bool // Worst and Best come from intervals long enough
@@ -155,7 +166,7 @@ func (q *Quality) Add(s Scored, r *Report) {
 	w := float64(r.Delta.Expected)
 	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
-		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w,
+		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
 		length: length, judged: length >= judgeable,
 	}
 	if s.DelayMs != nil {
@@ -226,15 +237,18 @@ func (q *scored) merge(o *scored) {
 			q.Best = o.Best
 		}
 	}
+	configured := q.Codec.Configured || o.Codec.Configured
 	if q.Samples == 0 || o.Codec.Ceiling < q.Codec.Ceiling {
 		q.Codec = o.Codec
 	}
+	q.Codec.Configured = configured
 	q.judged = q.judged || o.judged
 	q.Samples += o.Samples
 	q.length += o.length
 	q.weight += o.weight
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS
+	q.sumCeiling += o.sumCeiling
 	q.sumCost += o.sumCost
 	q.sumDrop += o.sumDrop
 	q.weighs += o.weighs
@@ -247,6 +261,16 @@ func (q *scored) R() float64 { return q.sumR / q.weight }
 // MOS is the mean of the intervals' MOS, weighted by their packets; valid iff
 // Samples is not 0.
 func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
+
+// Ceiling is the mean of the best R that each interval's codec and mode allow,
+// weighted alike: R is never above it. Valid iff Samples is not 0.
+func (q *scored) Ceiling() float64 { return q.sumCeiling / q.weight }
+
+// Fits reports whether the score of the totals is of the codec and mode that the
+// intervals had: from the totals of packets that differ none can be told.
+func (q *scored) Fits(whole *Score) bool {
+	return whole.Scale == q.Codec.Scale && math.Abs(whole.Ceiling-q.Ceiling()) <= 1
+}
 
 // DelayCost is what delay cost on average, in points of R and of MOS, over the
 // intervals whose delay is known; ok is false where none is. Conversational
@@ -270,5 +294,5 @@ func (q *Quality) WorseThan(o *Quality) bool {
 	if q.Codec.Scale == o.Codec.Scale {
 		return q.MOS() < o.MOS()
 	}
-	return q.Codec.Ceiling-q.R() > o.Codec.Ceiling-o.R()
+	return q.Ceiling()-q.R() > o.Ceiling()-o.R()
 }

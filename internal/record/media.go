@@ -85,7 +85,8 @@ type Stream struct {
 	Model *string `json:"model"` // G.107, G.107.1, G.107.2
 	Scale *string `json:"scale"` // NB, WB, FB
 	// ModelStatus is std where the codec's Ie and Bpl are in a published
-	// standard, else assumed; NULL where there is no model.
+	// standard, else derived or assumed; with the flag codec_configured, what the
+	// configuration calls them. NULL where there is no model.
 	ModelStatus *string `json:"model_status"`
 
 	DSCP       *uint8   `json:"dscp"`

@@ -83,6 +83,7 @@ type Dialog struct {
 // Media is the metering of RTP streams.
 type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
+	Codecs       string    `yaml:"codecs"`
 	JitterBuffer string    `yaml:"jitter_buffer"`
 	Coverage     []Network `yaml:"coverage"`
 	HeuristicRTP bool      `yaml:"heuristic_rtp"`

@@ -1,0 +1,109 @@
+package media
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/earshot-voip/earshot/internal/emodel"
+)
+
+func codecsOf(t *testing.T, overrides ...emodel.Override) *Codecs {
+	t.Helper()
+	table, err := emodel.NewTable(overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// TestConfiguredFactors: a codec that only configuration knows is scored, on its
+// scale, in talk and in silence.
+func TestConfiguredFactors(t *testing.T) {
+	s := Speech{Encoding: "speex", Codecs: codecsOf(t, emodel.Override{Encoding: "SPEEX", Scale: "wideband", Ie: 19, Bpl: 8, Status: "standard"})}
+	r := &Report{Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * 60}, PtimeMs: 20}
+	got, ok := ScoreOf(s, r)
+	if !ok || got.R != 110 || got.Ceiling != 110 || got.Scale != "WB" || got.Model != "G.107.1" || got.Status != "std" || !got.Configured || got.PLCAssumed {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	if floor, ok := Floor(s); !ok || floor.R != 0 || floor.Scale != "WB" || floor.LossCost != 110 || !floor.Configured {
+		t.Errorf("silence: %+v, %v", floor, ok)
+	}
+	s.Encoding = "PCMU"
+	if got, ok := ScoreOf(s, r); !ok || got.Configured || !got.PLCAssumed {
+		t.Errorf("built in: %+v, %v", got, ok)
+	}
+
+	// Configured where any interval is, whichever has the lowest ceiling.
+	var q Quality
+	low, high := Score{R: 50, Ceiling: 60, Scale: "NB"}, Score{R: 80, Ceiling: 90, Scale: "NB", Configured: true}
+	for _, score := range []Score{low, high, low} {
+		q.Add(Scored{Score: score}, r)
+	}
+	if q.Codec.Ceiling != 60 || !q.Codec.Configured {
+		t.Errorf("both: %+v", q.Codec)
+	}
+}
+
+// TestModeOfEVS: packets of one size tell the mode; a mean of several tells none.
+func TestModeOfEVS(t *testing.T) {
+	f := func(bytes uint64, srtp bool, scale string, ceiling float64) {
+		t.Helper()
+		r := &Report{Delta: Counts{Expected: 250, Packets: 252, Events: 2, Bytes: bytes + 8}, PtimeMs: 20}
+		got, ok := ScoreOf(Speech{Encoding: "EVS", SRTP: srtp}, r)
+		if !ok || got.Scale != scale || got.Ceiling != ceiling || got.Status != "assumed" {
+			t.Errorf("%d bytes: %+v, %v", bytes, got, ok)
+		}
+	}
+	f(250*32, false, "WB", 116)     // AMR-WB IO 12.65
+	f(250*33, false, "FB", 137.8)   // 13.2
+	f(250*33-1, false, "FB", 137.8) // one is comfort noise
+	f(250*32, true, "FB", 137.8)
+}
+
+// TestCeilingIsNeverBelowR: of intervals in several modes of a codec, whatever
+// their weights and losses.
+func TestCeilingIsNeverBelowR(t *testing.T) {
+	bytes := map[string]uint64{"12.2": 32, "7.4": 21, "4.75": 14}
+	rapid.Check(t, func(t *rapid.T) {
+		var q Quality
+		for range rapid.IntRange(1, 6).Draw(t, "intervals") {
+			mode := rapid.SampledFrom(slices.Sorted(maps.Keys(bytes))).Draw(t, "mode")
+			r := &Report{PtimeMs: 20}
+			r.Delta.Expected = rapid.Uint64Range(1, 250).Draw(t, "expected")
+			r.Delta.Lost = rapid.Uint64Range(0, r.Delta.Expected).Draw(t, "lost")
+			r.Delta.Packets = r.Delta.Expected - r.Delta.Lost
+			r.Delta.Bytes = r.Delta.Packets * bytes[mode]
+			score, ok := ScoreOf(Speech{Encoding: "AMR"}, r)
+			if !ok || score.R > score.Ceiling {
+				t.Fatalf("%+v, %v", score, ok)
+			}
+			q.Add(Scored{Score: score}, r)
+		}
+		if q.R() > q.Ceiling()+1e-9 {
+			t.Fatalf("R %v is above its ceiling %v", q.R(), q.Ceiling())
+		}
+	})
+}
+
+// TestTotalsOfSeveralModes: their mean size is that of 10.2 kbit/s, which none
+// of the packets had, and of two sizes no mode can be told.
+func TestTotalsOfSeveralModes(t *testing.T) {
+	var q Quality
+	var sum Counts
+	s := Speech{Encoding: "AMR"}
+	for _, bytes := range []uint64{32, 21} {
+		r := &Report{Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * bytes}, PtimeMs: 20}
+		score, _ := ScoreOf(s, r)
+		q.Add(Scored{Score: score}, r)
+		if sum.Add(r.Delta); bytes == 32 && !q.Fits(&score) {
+			t.Errorf("one mode: %+v", score)
+		}
+	}
+	whole, ok := ScoreCounts(s, &sum, &Heard{}, 20, Adaptive)
+	if !ok || q.Fits(&whole) {
+		t.Errorf("two modes: %+v, ceiling %v", whole, q.Ceiling())
+	}
+}
