@@ -2,6 +2,7 @@ package synth
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -71,8 +72,9 @@ type flow struct {
 	meter    *streamMeter
 	dscp     uint8
 	wander   micros // each packet is late by up to this, unimpaired: no clock is perfect
-	drift    int    // the sender's clock is fast by this, ppm
 
+	begin     micros
+	ran       micros // since begin, on the sender's clock
 	now       micros // when the next packet is sent
 	end       micros
 	next      uint32
@@ -96,7 +98,7 @@ func newFlow(r *run, s *sender, from, to netip.AddrPort, at micros, parts []part
 		s.began, s.at, s.clock = true, at, firstClock(parts)
 	}
 	s.ts += uint32(int64(at-s.at) * int64(s.clock) / 1e6)
-	f := &flow{from: from, to: to, sender: s, parts: parts, dscp: 46, now: at, next: s.next, ts: s.ts, talkspurt: true}
+	f := &flow{from: from, to: to, sender: s, parts: parts, dscp: 46, begin: at, now: at, next: s.next, ts: s.ts, talkspurt: true}
 	s.flows++
 	f.rng = rand.New(rand.NewPCG(s.seed, s.flows))
 	f.end = at
@@ -179,13 +181,13 @@ func (f *flow) send() {
 	if f.index >= p.count() {
 		switch p.kind {
 		case noisePart: // its time passes when it is over
-			f.now += p.length()
+			f.pass(p.length())
 			f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			f.talkspurt = true
 		case eventPart:
 			f.ts += uint32(p.packets+2) * p.codec.step()
 		case pausePart:
-			f.now += p.length()
+			f.pass(p.length())
 			if !p.stopped {
 				f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			}
@@ -204,19 +206,19 @@ func (f *flow) send() {
 	case audioPart:
 		out.marker, f.talkspurt = f.talkspurt, false
 		f.ts += p.codec.step()
-		f.now += inMicros(p.codec.ptime) - inMicros(p.codec.ptime)*micros(f.drift)/1_000_000
+		f.pass(inMicros(p.codec.ptime))
 	case videoPart:
 		last := f.index%p.perFrame == p.perFrame-1
 		out.marker = last
 		if last {
 			f.ts += p.codec.step()
-			f.now += inMicros(p.codec.ptime) - micros(p.perFrame-1)*500
+			f.pass(inMicros(p.codec.ptime) - micros(p.perFrame-1)*500)
 		} else {
-			f.now += 500 // packets of a frame leave back to back
+			f.pass(500) // packets of a frame leave back to back
 		}
 	case eventPart:
 		out.marker = f.index == 0
-		f.now += inMicros(p.codec.ptime)
+		f.pass(inMicros(p.codec.ptime))
 	case noisePart, pausePart:
 	}
 	f.index++
@@ -226,6 +228,12 @@ func (f *flow) send() {
 		out.at += micros(f.rng.Int64N(int64(f.wander)))
 	}
 	f.impair(out)
+}
+
+// pass lets time pass on the sender's clock, which may be fast.
+func (f *flow) pass(d micros) {
+	f.ran += d
+	f.now = f.begin + f.ran - micros(math.Round(float64(f.ran)*f.impaired.DriftPpm/1e6))
 }
 
 // arrive queues a packet for the tap, by arrival.

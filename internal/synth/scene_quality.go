@@ -122,7 +122,7 @@ func clockDrift(s *script) {
 	c := d.connect()
 	s.wait(20 * time.Millisecond)
 	const length = 21 * time.Second
-	s.stream(d, "a", d.senderA, s.alice.rtp, s.bob.rtp, audio(pcmu, length)).drift = 500
+	s.stream(d, "a", d.senderA, s.alice.rtp, s.bob.rtp, audio(pcmu, length)).impaired.DriftPpm = 500
 	s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, length))
 	s.wait(length)
 	d.ended(c)
