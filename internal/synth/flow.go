@@ -57,7 +57,8 @@ type rtpPacket struct {
 	part     *part
 	index    int // within its part
 	marker   bool
-	copied   bool // the network doubled it, this is the later one
+	silences uint32 // how often its sender had said before it that it falls silent
+	copied   bool   // the network doubled it, this is the later one
 }
 
 // flow sends the parts of one sender between two addresses. It is a source:
@@ -68,6 +69,7 @@ type flow struct {
 	parts    []part
 	impaired Impairment
 	callID   string
+	owner    *dialog // nil where it is nobody's
 	labels   streamLabels
 	meter    *streamMeter
 	dscp     uint8
@@ -82,6 +84,7 @@ type flow struct {
 	at        int // index of the part
 	index     int // of the packet in its part
 	talkspurt bool
+	silences  uint32
 
 	rng     *rand.Rand
 	loss    lossModel
@@ -184,10 +187,14 @@ func (f *flow) send() {
 			f.pass(p.length())
 			f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			f.talkspurt = true
+			f.silences++
 		case eventPart:
 			f.ts += uint32(p.packets+2) * p.codec.step()
 		case pausePart:
 			f.pass(p.length())
+			if !p.stopped && p.missing == 0 {
+				f.silences++
+			}
 			if !p.stopped {
 				f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			}
@@ -200,7 +207,7 @@ func (f *flow) send() {
 		f.at, f.index = f.at+1, 0
 		return
 	}
-	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index}
+	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index, silences: f.silences}
 	f.next++
 	switch p.kind {
 	case audioPart:

@@ -224,7 +224,7 @@ func directMedia(s *script) {
 	d.reinvite(box, box.sdp(d.codecs...), s.alice.sdp(d.codecs...))
 	s.wait(12 * time.Second)
 	bye := d.hangup(s.alice)
-	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", mediaSeen: "both"})
+	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller", mediaSeen: "both", unseen: true})
 	s.pings(30 * time.Second)
 }
 

@@ -220,7 +220,7 @@ func (s *script) stream(d *dialog, side string, snd *sender, from, to netip.Addr
 	f.wander = inMicros(naturalWander)
 	f.labels = streamLabels{direction: side, match: "sdp"}
 	if d != nil {
-		f.callID = d.callID
+		f.callID, f.owner = d.callID, d
 	}
 	s.flows = append(s.flows, f)
 	return f
@@ -289,6 +289,7 @@ type row struct {
 	diverted                                       string
 	session                                        *dialog
 	mediaSeen                                      string
+	unseen                                         bool // media goes on where the tap sees none of it
 }
 
 func count(n int) *uint32 { return new(uint32(n)) }
@@ -325,7 +326,7 @@ func (s *script) row(d *dialog, state record.State, w row) {
 	} else if state == record.Answered {
 		c.ToTag = d.toTag
 	}
-	c.endsWithMedia = w.endsWithMedia
+	c.endsWithMedia, c.unseen, c.dialog = w.endsWithMedia, w.unseen, d
 	if w.by != "" {
 		c.HangupBy = new(w.by)
 	}

@@ -61,7 +61,12 @@ type CallTruth struct {
 	// whoever links legs; rows with the same Session have one session_id.
 	Session string `json:"session"`
 
+	ASilentMs *float64 `json:"a_silent_ms"`
+	BSilentMs *float64 `json:"b_silent_ms"`
+
 	endsWithMedia bool // EndTime is that of the last media packet
+	unseen        bool // media goes on where the tap sees none of it
+	dialog        *dialog
 }
 
 // StreamTruth is one RTP stream as the tap saw it. Packets lost before the
@@ -104,6 +109,7 @@ type StreamTruth struct {
 	DelayMaxMs   float64  `json:"delay_max_ms"`
 	LossBurst    float64  `json:"loss_burst_mean"` // packets lost in a row, mean; 0 without loss
 	BurstR       float64  `json:"burst_r"`         // LossBurst over that of random loss, 1 at least; 0 without loss
+	LossBursts   []uint32 `json:"loss_bursts"`     // bursts of length 1, 2 ... 10 and more
 
 	LostSeqs      []uint16 `json:"lost_seqs"` // in order of sending
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
@@ -145,6 +151,7 @@ type streamMeter struct {
 	high   uint32
 	first  micros
 	last   micros
+	gaps   []span // of more than a second, that its sender did not tell
 	codec  codec
 	sent   uint64
 	number uint64 // of arrivals
@@ -158,6 +165,7 @@ type streamMeter struct {
 	delaySum              float64
 	delayMax              micros
 	copies                uint64
+	silences              uint32 // of the latest packet
 
 	jitter          float64 // RFC 3550 A.8, clock units
 	jitterSum       float64
@@ -221,8 +229,11 @@ func (m *streamMeter) arrived(e *emission) {
 	if m.number == 0 {
 		m.first, m.low, m.high = e.at, p.ext, p.ext
 	}
+	if m.number > 0 && e.at-m.last > silentFrom && p.silences == m.silences {
+		m.gaps = append(m.gaps, span{m.last, e.at})
+	}
 	m.number++
-	m.last = e.at
+	m.last, m.silences = e.at, p.silences
 	m.bytes += uint64(e.flow.payloadSize(p))
 	if !p.copied {
 		late := p.at - p.sent
@@ -283,23 +294,24 @@ func (m *streamMeter) expected() uint64 {
 	return uint64(m.high-m.low) + 1
 }
 
-// losses lists the numbers between low and high that never came, and how
-// many runs they form.
-func (m *streamMeter) losses() (seqs []uint16, runs int) {
-	before := false
-	seqs = []uint16{}
+// losses lists the numbers between low and high that never came, how many runs
+// they form, and how many of those are of length 1, 2 ... 10 and more.
+func (m *streamMeter) losses() (seqs []uint16, runs int, bursts []uint32) {
+	length := 0
+	seqs, bursts = []uint16{}, make([]uint32, 10)
 	for ext := m.low; m.number > 0 && ext <= m.high; ext++ {
 		at := ext - m.base
-		gone := m.seen[at/64]&(1<<(at%64)) == 0
-		if gone {
+		switch gone := m.seen[at/64]&(1<<(at%64)) == 0; {
+		case gone:
 			seqs = append(seqs, uint16(ext))
-			if !before {
-				runs++
-			}
+			length++
+		case length > 0: // the highest number is never gone
+			runs++
+			bursts[min(length, 10)-1]++
+			length = 0
 		}
-		before = gone
 	}
-	return seqs, runs
+	return seqs, runs, bursts
 }
 
 func (r *run) truth(c Capture) Truth {
@@ -316,13 +328,15 @@ func (r *run) truth(c Capture) Truth {
 		}
 	}
 	for i := range t.Calls {
-		if c := &t.Calls[i]; c.endsWithMedia {
+		c := &t.Calls[i]
+		if c.endsWithMedia {
 			for _, s := range t.Streams {
 				if s.CallID != nil && *s.CallID == c.CallID && (c.EndTime == nil || s.EndTime.After(*c.EndTime)) {
 					c.EndTime = new(s.EndTime)
 				}
 			}
 		}
+		c.ASilentMs, c.BSilentMs = r.silentMs(c, "a"), r.silentMs(c, "b")
 	}
 	slices.SortStableFunc(t.Streams, func(a, b StreamTruth) int { return a.StartTime.Compare(b.StartTime) })
 	return t
@@ -349,7 +363,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		s.Media = "video"
 	}
 	var runs int
-	s.LostSeqs, runs = m.losses()
+	s.LostSeqs, runs, s.LossBursts = m.losses()
 	s.Lost = uint64(len(s.LostSeqs))
 	s.LossPct = 100 * float64(s.Lost) / float64(s.Expected)
 	if runs > 0 {

@@ -3,6 +3,7 @@ package synth
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,11 +108,27 @@ func checkStreams(t *testing.T, all []datagram, truth Truth) {
 		if diff := cmp.Diff(want, got[streamKey{s.Src, s.Dst, s.SSRC}], nearly); diff != "" {
 			t.Errorf("%v to %v, SSRC %08x: truth and wire differ:\n%s", s.Src, s.Dst, s.SSRC, diff)
 		}
+		if want := burstsOf(s.LostSeqs); !slices.Equal(s.LossBursts, want) {
+			t.Errorf("SSRC %08x: bursts of loss %v, want %v", s.SSRC, s.LossBursts, want)
+		}
 		if uint64(len(s.LostSeqs)) != s.Lost || s.Lost+s.Packets-s.Duplicates != s.Expected || s.Expected > s.Sent {
 			t.Errorf("SSRC %08x: sent %d, expected %d, packets %d, lost %d, duplicates %d do not add up",
 				s.SSRC, s.Sent, s.Expected, s.Packets, s.Lost, s.Duplicates)
 		}
 	}
+}
+
+// burstsOf counts runs of lost numbers by length, the plain way.
+func burstsOf(lost []uint16) []uint32 {
+	out := make([]uint32, 10)
+	for i, run := 0, 0; i < len(lost); i++ {
+		run++
+		if i+1 == len(lost) || lost[i+1] != lost[i]+1 {
+			out[min(run, 10)-1]++
+			run = 0
+		}
+	}
+	return out
 }
 
 func load(t testing.TB, o Options) Capture {
