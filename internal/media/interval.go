@@ -273,6 +273,9 @@ func (m *Meter) take(r *Report) {
 		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.lost})
 	}
 	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
+	if m.frames != nil {
+		r.Frames = m.frames.Frames
+	}
 	m.prev.open = false
 	m.setDue()
 }

@@ -62,6 +62,8 @@ type Report struct {
 	// JitterSpread counts the running jitter of every 8th packet since the
 	// stream began, by bucket; empty where the clock rate is not known.
 	JitterSpread []SpreadCount `json:"jitter_spread"`
+	// Frames of video since the stream began; zero of what is no video.
+	Frames Frames `json:"frames"`
 	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
 	SSRCChanged bool `json:"ssrc_changed,omitempty"`
 }
