@@ -88,6 +88,7 @@ type stream struct {
 	spread      []media.SpreadCount
 	holes       []media.Hole
 	skew        skew
+	frames      *media.Frames // nil while no report told any
 
 	quality media.Quality
 	jitter  jitterSum
@@ -222,6 +223,12 @@ func (s *stream) take(r *media.Report) {
 	s.reports++
 	s.heard.Add(&r.Heard)
 	s.burstGap, s.spread = r.BurstGap, append(s.spread[:0], r.JitterSpread...)
+	if r.Frames.Frames > 0 {
+		if s.frames == nil {
+			s.frames = new(media.Frames)
+		}
+		*s.frames = r.Frames
+	}
 	s.holes = append(s.holes, r.Holes[:min(len(r.Holes), maxHoles-min(len(s.holes), maxHoles))]...)
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)

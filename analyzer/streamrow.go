@@ -72,6 +72,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
 	a.heardRow(r, s)
+	framesRow(r, s)
 	a.scoreRow(r, s)
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")
@@ -114,6 +115,9 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	if r.PtimeMs != nil && s.wrote == nil {
 		if m, ok := s.burstGap.Metrics(*r.PtimeMs); ok {
 			r.BurstDensityPct, r.GapDensityPct, r.BurstMs, r.GapMs = rounded(m.BurstDensityPct), rounded(m.GapDensityPct), rounded(m.BurstMs), rounded(m.GapMs)
+			if s.mediaType() == "video" { // a packet is no frame: its media time is not known
+				r.BurstMs, r.GapMs = nil, nil
+			}
 		}
 	}
 	if s.heard.Played > 0 {
@@ -123,6 +127,19 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	}
 	if ppm, ok := s.skew.ppm(); ok {
 		r.ClockSkewPpm = rounded(ppm)
+	}
+}
+
+// framesRow fills what frames of video did. They are counted since the stream
+// began: of a later row of it they would say too much.
+func framesRow(r *record.Stream, s *stream) {
+	f := s.frames
+	if f == nil || s.wrote != nil || s.mediaType() != "video" {
+		return
+	}
+	r.Frames, r.Freezes, r.FreezeMs = new(f.Frames), new(f.Freezes), rounded(f.FreezeMs)
+	if fps, ok := f.FPS(); ok {
+		r.FPS, r.FrameGapMaxMs = rounded(fps), rounded(f.GapMaxMs)
 	}
 }
 
