@@ -188,6 +188,11 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 			}
 			is("media", text(r.Media), w.Media)
 			is("srtp", r.SRTP, w.SRTP)
+			is("frames", r.Frames, w.Frames)
+			is("freezes", r.Freezes, w.Freezes)
+			within(t, name+": fps", r.FPS, w.FPS, 0.001)
+			within(t, name+": frame_gap_max_ms", r.FrameGapMaxMs, w.FrameGapMaxMs, 0.001)
+			within(t, name+": freeze_ms", r.FreezeMs, w.FreezeMs, 0.001)
 			near(t, name+": jitter_mean_ms", r.JitterMeanMs, w.JitterMeanMs)
 			near(t, name+": jitter_max_ms", r.JitterMaxMs, w.JitterMaxMs)
 		}

@@ -111,6 +111,13 @@ type StreamTruth struct {
 	BurstR       float64  `json:"burst_r"`         // LossBurst over that of random loss, 1 at least; 0 without loss
 	LossBursts   []uint32 `json:"loss_bursts"`     // bursts of length 1, 2 ... 10 and more
 
+	// Of video; nil of everything else.
+	Frames        *uint64  `json:"frames"` // of which a packet arrived
+	FPS           *float64 `json:"fps"`
+	FrameGapMaxMs *float64 `json:"frame_gap_max_ms"`
+	Freezes       *uint64  `json:"freezes"` // webrtc-stats' freezeCount, by arrival
+	FreezeMs      *float64 `json:"freeze_ms"`
+
 	LostSeqs      []uint16 `json:"lost_seqs"` // in order of sending
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
 	ReorderedSeqs []uint16 `json:"reordered_seqs"`
@@ -151,6 +158,7 @@ type streamMeter struct {
 	high   uint32
 	first  micros
 	last   micros
+	frames []frame
 	gaps   []span // of more than a second, that its sender did not tell
 	codec  codec
 	sent   uint64
@@ -268,7 +276,9 @@ func (m *streamMeter) arrived(e *emission) {
 	case noisePart:
 		m.noise++
 		return
-	case audioPart, videoPart, pausePart:
+	case videoPart:
+		m.frames = framed(m.frames, p.ts, e.at)
+	case audioPart, pausePart:
 	}
 	if m.codec.name == "" {
 		m.codec = p.part.codec
@@ -361,6 +371,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 	}
 	if m.codec.name == vp8.name {
 		s.Media = "video"
+		s.framesTruth(m.frames)
 	}
 	var runs int
 	s.LostSeqs, runs, s.LossBursts = m.losses()
