@@ -242,7 +242,7 @@ func minus(t, w media.Counts) media.Counts {
 	sub := func(x, y uint64) uint64 { return x - min(x, y) }
 	return media.Counts{
 		Packets: sub(t.Packets, w.Packets), Bytes: sub(t.Bytes, w.Bytes), Expected: sub(t.Expected, w.Expected), Lost: sub(t.Lost, w.Lost),
-		Duplicates: sub(t.Duplicates, w.Duplicates), Reordered: sub(t.Reordered, w.Reordered), Restarts: sub(t.Restarts, w.Restarts),
+		Duplicates: sub(t.Duplicates, w.Duplicates), Reordered: sub(t.Reordered, w.Reordered), Restarts: sub(t.Restarts, w.Restarts), Jumps: sub(t.Jumps, w.Jumps),
 		Events: sub(t.Events, w.Events), DTMF: sub(t.DTMF, w.DTMF), CN: sub(t.CN, w.CN),
 	}
 }

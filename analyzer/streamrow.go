@@ -80,6 +80,9 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if s.ssrcChanged {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
+	if s.counts.Jumps > 0 {
+		r.Flags = append(r.Flags, "timestamp_jump")
+	}
 	if s.isForeign {
 		r.Flags = append(r.Flags, "foreign_stream")
 	}

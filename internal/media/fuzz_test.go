@@ -131,7 +131,7 @@ func drawReport(rt *rapid.T) Report {
 		return Counts{
 			Packets: u64.Draw(rt, "packets"), Bytes: u64.Draw(rt, "bytes"), Expected: expected,
 			Lost: rapid.Uint64Max(expected).Draw(rt, "lost"), Duplicates: u64.Draw(rt, "dup"), Reordered: u64.Draw(rt, "re"),
-			Restarts: u64.Draw(rt, "restarts"), Events: u64.Draw(rt, "events"), DTMF: u64.Draw(rt, "dtmf"), CN: u64.Draw(rt, "cn"),
+			Restarts: u64.Draw(rt, "restarts"), Jumps: u64.Draw(rt, "jumps"), Events: u64.Draw(rt, "events"), DTMF: u64.Draw(rt, "dtmf"), CN: u64.Draw(rt, "cn"),
 		}
 	}
 	at := func() time.Time {

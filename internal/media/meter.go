@@ -18,7 +18,8 @@ import (
 // A.8 over every media packet in order of arrival, duplicates and reordered
 // ones included; it leaves out telephone events (RFC 4733), whose timestamp
 // stands still, comfort noise (RFC 3389), whose packets come when they come,
-// and the first packet behind comfort noise, a restart or a change of clock.
+// and the first packet behind comfort noise, a restart or a change of clock. A
+// timestamp that jumps while packets keep coming is taken as if it had not.
 type Meter struct {
 	ssrc        uint32
 	first, last int64 // ns
@@ -175,7 +176,7 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 		m.catchUp(now, h)
 	}
 	if arrived == arrivedJumped {
-		m.jumped = reference{now, h.Timestamp, m.clock, true}
+		m.jumped = reference{now, h.Timestamp, h.Sequence, m.clock, true}
 		m.stepValid = false
 	} else if arrived == arrivedRestart {
 		m.stall.open = false

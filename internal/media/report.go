@@ -77,6 +77,7 @@ type Counts struct {
 	Duplicates uint64 `json:"duplicates"`
 	Reordered  uint64 `json:"reordered"`
 	Restarts   uint64 `json:"restarts"` // sequence restarts (RFC 3550 A.1)
+	Jumps      uint64 `json:"jumps"`    // of the RTP timestamp, where packets kept coming; none is known without the clock rate
 	Events     uint64 `json:"events"`   // RFC 4733 packets
 	DTMF       uint64 `json:"dtmf"`     // distinct RFC 4733 events (by timestamp)
 	CN         uint64 `json:"cn"`       // RFC 3389 packets

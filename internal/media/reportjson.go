@@ -83,6 +83,7 @@ func (c *Counts) appendJSON(dst []byte) []byte {
 	dst = appendRare(dst, "duplicates", c.Duplicates)
 	dst = appendRare(dst, "reordered", c.Reordered)
 	dst = appendRare(dst, "restarts", c.Restarts)
+	dst = appendRare(dst, "jumps", c.Jumps)
 	dst = appendRare(dst, "events", c.Events)
 	dst = appendRare(dst, "dtmf", c.DTMF)
 	dst = appendRare(dst, "cn", c.CN)
@@ -233,6 +234,8 @@ func (s *jsonScan) counts() Counts {
 			c.Reordered = s.unsigned()
 		case "restarts":
 			c.Restarts = s.unsigned()
+		case "jumps":
+			c.Jumps = s.unsigned()
 		case "events":
 			c.Events = s.unsigned()
 		case "dtmf":
