@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/earshot-voip/earshot/internal/record"
@@ -104,6 +105,7 @@ func TestNastyCases(t *testing.T) {
 		"dtx-no-marker":     {fine, fine},
 		"clock-drift":       {fine, fine},
 		"timestamp-restart": {fine, fine},
+		"timestamp-jumps":   {fine, fine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,6 +129,12 @@ func TestNastyCases(t *testing.T) {
 			for _, s := range got.streams {
 				if name == "reordered-2pct" && (s.Reordered == 0 || slices.ContainsFunc(s.LossBursts, func(n uint32) bool { return n > 0 })) {
 					t.Errorf("%d reordered, bursts of loss %v", s.Reordered, s.LossBursts)
+				}
+				if jumps := slices.Contains(s.Flags, "timestamp_jump"); jumps != (strings.HasPrefix(name, "timestamp-") && *s.Direction == "a") {
+					t.Errorf("flags of %s are %v", *s.Direction, s.Flags)
+				}
+				if changed := slices.Contains(s.Flags, "ssrc_change"); changed != (name == "ssrc-change" && !s.StartTime.Equal(*r.FirstRTPTime) && *s.Direction == "a") {
+					t.Errorf("flags of %s are %v", *s.Direction, s.Flags)
 				}
 				if name == "clock-drift" {
 					skew := map[string]float64{"a": 500, "b": 0}[*s.Direction]

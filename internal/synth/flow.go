@@ -54,6 +54,7 @@ type part struct {
 type rtpPacket struct {
 	at, sent micros // at the tap, and when it would have been there without impairment
 	ext, ts  uint32
+	jumped   uint32 // by how much the timestamp jumped since its flow began
 	part     *part
 	index    int // within its part
 	marker   bool
@@ -85,6 +86,7 @@ type flow struct {
 	index     int // of the packet in its part
 	talkspurt bool
 	silences  uint32
+	jumped    uint32
 
 	rng     *rand.Rand
 	loss    lossModel
@@ -199,6 +201,7 @@ func (f *flow) send() {
 				f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			}
 			f.ts += p.jump
+			f.jumped += p.jump
 			f.next += uint32(p.missing)
 			f.meter.sent += uint64(p.missing)
 			f.talkspurt = p.marked
@@ -207,7 +210,7 @@ func (f *flow) send() {
 		f.at, f.index = f.at+1, 0
 		return
 	}
-	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index, silences: f.silences}
+	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index, silences: f.silences, jumped: f.jumped}
 	f.next++
 	switch p.kind {
 	case audioPart:

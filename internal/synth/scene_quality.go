@@ -132,6 +132,18 @@ func clockDrift(s *script) {
 	d.ended(c)
 }
 
+// timestampJumps: the caller's timestamp is set anew again and again, by less
+// than ten seconds, as where a gateway puts announcements in; its sequence
+// numbers go on, and so does the time.
+func timestampJumps(s *script) {
+	d := s.call(s.alice, s.bob)
+	var parts []part
+	for _, ms := range []int32{-9000, 7500, 300, -250, 1000, -4000, 120, -3000, 5000} {
+		parts = append(parts, audio(pcmu, 2*time.Second), part{kind: pausePart, jump: uint32(8 * ms)})
+	}
+	s.spoken(d, d.connect(), append(parts, audio(pcmu, 2*time.Second)))
+}
+
 // timestampRestart: the caller's timestamp starts anew in the middle; its
 // sequence numbers go on, and so does the time.
 func timestampRestart(s *script) {

@@ -99,5 +99,6 @@ func scenes() []scene {
 		{"dtx-no-marker", dtx(false)},
 		{"clock-drift", clockDrift},
 		{"timestamp-restart", timestampRestart},
+		{"timestamp-jumps", timestampJumps},
 	}
 }

@@ -182,6 +182,7 @@ type streamMeter struct {
 	jitterSteps     uint64 // values of it: one fewer, for the first packet gives none
 	previousArrival micros
 	previousTS      uint32
+	previousJumped  uint32
 
 	report *rtcpAbout
 }
@@ -286,13 +287,18 @@ func (m *streamMeter) arrived(e *emission) {
 	// RFC 3550 A.8: J += (|D| - J)/16 over consecutive arrivals.
 	if m.jitterN > 0 {
 		d := float64(e.at-m.previousArrival)*float64(m.codec.clock)/1e6 - float64(int32(p.ts-m.previousTS))
-		if d = max(d, -d); d <= 10*float64(m.codec.clock) { // else the timestamp began anew: that is no delay
+		// Where the timestamp was set anew by more than ten seconds the packet only
+		// begins anew; a smaller jump is taken out.
+		if d = max(d, -d); d <= 10*float64(m.codec.clock) {
+			jump := float64(int32(p.jumped - m.previousJumped))
+			d = float64(e.at-m.previousArrival)*float64(m.codec.clock)/1e6 - float64(int32(p.ts-m.previousTS)) + jump
+			d = max(d, -d)
 			m.jitterSteps++
 			m.jitter += (d - m.jitter) / 16
 			m.jitterSum += m.jitter
 		}
 	}
-	m.previousArrival, m.previousTS = e.at, p.ts
+	m.previousArrival, m.previousTS, m.previousJumped = e.at, p.ts, p.jumped
 	m.jitterN++
 	m.jitterMax = max(m.jitterMax, m.jitter)
 }
