@@ -104,6 +104,7 @@ func TestNastyCases(t *testing.T) {
 		"dtx-marker":        {fine, fine},
 		"dtx-no-marker":     {fine, fine},
 		"clock-drift":       {fine, fine},
+		"sequence-restart":  {fine, fine},
 		"timestamp-restart": {fine, fine},
 		"timestamp-jumps":   {fine, fine},
 	} {

@@ -176,6 +176,7 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 		is("expected", r.Expected, w.Expected)
 		is("lost", r.Lost, w.Lost)
 		is("duplicates", r.Duplicates, w.Duplicates)
+		is("restarts", r.Restarts, w.Restarts)
 		is("reordered", r.Reordered, w.Reordered)
 		is("loss_bursts", r.LossBursts, w.LossBursts)
 		is("dtmf_events", r.DTMFEvents, w.DTMFEvents)

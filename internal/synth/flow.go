@@ -48,6 +48,7 @@ type part struct {
 	stopped  bool          // pause: the timestamp stands still
 	marked   bool          // pause: the next packet has the marker
 	jump     uint32        // pause: clock units that the timestamp jumps beside
+	restart  int           // pause: sequence numbers that are left out; a receiver's count begins anew
 }
 
 // rtpPacket is one copy of a packet on its way to the tap.
@@ -109,7 +110,7 @@ func newFlow(r *run, s *sender, from, to netip.AddrPort, at micros, parts []part
 	f.end = at
 	for _, p := range parts {
 		f.end += p.length()
-		s.next += uint32(p.count() + p.missing)
+		s.next += uint32(p.count() + p.missing + p.restart)
 	}
 	s.ts += uint32(int64(f.end-at) * int64(s.clock) / 1e6)
 	s.at = f.end
@@ -203,6 +204,10 @@ func (f *flow) send() {
 			f.ts += p.jump
 			f.jumped += p.jump
 			f.next += uint32(p.missing)
+			if p.restart > 0 {
+				f.meter.restarts = append(f.meter.restarts, run32{f.next, uint32(p.restart)})
+				f.next += uint32(p.restart)
+			}
 			f.meter.sent += uint64(p.missing)
 			f.talkspurt = p.marked
 		case audioPart, videoPart: // its time passed with each packet

@@ -144,6 +144,15 @@ func timestampJumps(s *script) {
 	s.spoken(d, d.connect(), append(parts, audio(pcmu, 2*time.Second)))
 }
 
+// sequenceRestart: the caller's sequence numbers and timestamp start anew in
+// the middle, as where another box takes over with the same SSRC.
+func sequenceRestart(s *script) {
+	d := s.call(s.alice, s.bob)
+	s.spoken(d, d.connect(), []part{
+		audio(pcmu, 10*time.Second), {kind: pausePart, jump: 1 << 30, restart: 20_000}, audio(pcmu, 10*time.Second),
+	})
+}
+
 // timestampRestart: the caller's timestamp starts anew in the middle; its
 // sequence numbers go on, and so does the time.
 func timestampRestart(s *script) {

@@ -99,6 +99,7 @@ type StreamTruth struct {
 	Lost       uint64  `json:"lost"`
 	LossPct    float64 `json:"loss_pct"` // of expected
 	Duplicates uint64  `json:"duplicates"`
+	Restarts   uint64  `json:"restarts"`  // of the sequence numbers
 	Reordered  uint64  `json:"reordered"` // arrived after one with a higher number, for the first time
 	DTMFEvents uint64  `json:"dtmf_events"`
 	CNPackets  uint64  `json:"cn_packets"`
@@ -148,6 +149,9 @@ type streamLabels struct {
 	match     string
 }
 
+// run32 is n extended sequence numbers from the first on.
+type run32 struct{ first, n uint32 }
+
 // streamMeter counts one stream the plain way: a bit for each packet.
 type streamMeter struct {
 	key    streamKey
@@ -159,13 +163,15 @@ type streamMeter struct {
 	first  micros
 	last   micros
 	frames []frame
-	gaps   []span // of more than a second, that its sender did not tell
-	codec  codec
-	sent   uint64
-	number uint64 // of arrivals
-	bytes  uint64
-	octets uint64 // sent
-	unique uint64
+	// restarts are numbers that were never used.
+	restarts []run32
+	gaps     []span // of more than a second, that its sender did not tell
+	codec    codec
+	sent     uint64
+	number   uint64 // of arrivals
+	bytes    uint64
+	octets   uint64 // sent
+	unique   uint64
 
 	duplicates, reordered []uint16
 	events, noise         uint64
@@ -307,7 +313,20 @@ func (m *streamMeter) expected() uint64 {
 	if m.number == 0 {
 		return 0
 	}
-	return uint64(m.high-m.low) + 1
+	n := uint64(m.high-m.low) + 1
+	for _, r := range m.begun() {
+		n -= uint64(r.n)
+	}
+	return n
+}
+
+// begun are the restarts behind which a packet arrived.
+func (m *streamMeter) begun() []run32 {
+	n := 0
+	for n < len(m.restarts) && m.restarts[n].first < m.high {
+		n++
+	}
+	return m.restarts[:n]
 }
 
 // losses lists the numbers between low and high that never came, how many runs
@@ -315,7 +334,12 @@ func (m *streamMeter) expected() uint64 {
 func (m *streamMeter) losses() (seqs []uint16, runs int, bursts []uint32) {
 	length := 0
 	seqs, bursts = []uint16{}, make([]uint32, 10)
+	restarts := m.begun()
 	for ext := m.low; m.number > 0 && ext <= m.high; ext++ {
+		if len(restarts) > 0 && ext == restarts[0].first {
+			ext += restarts[0].n
+			restarts = restarts[1:]
+		}
 		at := ext - m.base
 		switch gone := m.seen[at/64]&(1<<(at%64)) == 0; {
 		case gone:
@@ -365,7 +389,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		SrcIP: m.key.src.Addr(), SrcPort: m.key.src.Port(), DstIP: m.key.dst.Addr(), DstPort: m.key.dst.Port(),
 		Match: f.labels.match, PayloadType: m.codec.pt, Codec: m.codec.name, ClockRate: m.codec.clock,
 		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: r.time(m.first), EndTime: r.time(m.last),
-		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(),
+		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(), Restarts: uint64(len(m.begun())),
 		Duplicates: uint64(len(m.duplicates)), Reordered: uint64(len(m.reordered)),
 		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: append([]uint16{}, m.duplicates...), ReorderedSeqs: append([]uint16{}, m.reordered...),
 	}
