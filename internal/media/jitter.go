@@ -98,7 +98,11 @@ func (m *Meter) jitterOf(now int64, h *RTPHeader, arrived arrival) {
 			on := false
 			if step, on = m.onTime(elapsed, step, h.Sequence-ref.sequence, m.msPerTick); on {
 				m.cur.jumps++
+				m.stall.open = false // the timestamp tells no longer how much was made up for
 			}
+		}
+		if m.stall.open && arrived <= arrivedAhead {
+			m.catchUp(now, h)
 		}
 		m.jitter.observe(step)
 		if m.jitter.cur.n%spreadEach == 0 {

@@ -172,8 +172,6 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	}
 	if gap >= holeNs && highest != 0 {
 		m.hole(since, now, h, arrived, m.seq.max-highest)
-	} else if m.stall.open && arrived <= arrivedAhead {
-		m.catchUp(now, h)
 	}
 	if arrived == arrivedJumped {
 		m.jumped = reference{now, h.Timestamp, h.Sequence, m.clock, true}

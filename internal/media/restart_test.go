@@ -164,3 +164,27 @@ func TestRestarts(t *testing.T) {
 	f("sequence", 1, 0, 40_000, 80_000)
 	f("both", 1, 0, 40_000, 0xdead_beef)
 }
+
+// TestJumpBehindHole: a timestamp that jumps behind a pause does not make up
+// for the pause.
+func TestJumpBehindHole(t *testing.T) {
+	s := newFeed()
+	for i := range 300 {
+		at, ts := float64(20*i), uint32(i)*160
+		if i >= 100 {
+			at += 3000
+		}
+		if i >= 105 {
+			ts += 16_000
+		}
+		s.at(at, 0, uint16(i), ts)
+	}
+	last := s.end(t)
+	var holes int
+	for _, r := range s.reports {
+		holes += len(r.Holes)
+	}
+	if holes != 1 || last.Total.Jumps != 1 {
+		t.Errorf("%d holes, %d jumps", holes, last.Total.Jumps)
+	}
+}
