@@ -62,7 +62,12 @@ func (x *tap) invite(at time.Duration, call string, owner netip.AddrPort) {
 }
 
 func sipWith(call string, owner netip.AddrPort) []byte {
-	body := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 111\r\na=rtpmap:111 opus/48000/2\r\n", owner.Addr(), owner.Addr(), owner.Port())
+	return sipOf(call, owner, fmt.Sprintf("m=audio %d RTP/AVP 0 111\r\na=rtpmap:111 opus/48000/2\r\n", owner.Port()))
+}
+
+// sipOf has these m= lines.
+func sipOf(call string, owner netip.AddrPort, lines string) []byte {
+	body := fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n%s", owner.Addr(), owner.Addr(), lines)
 	return fmt.Appendf(nil, "INVITE sip:b@example.com SIP/2.0\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", call, len(body), body)
 }
 
@@ -119,6 +124,38 @@ func TestStreamOfACall(t *testing.T) {
 			t.Errorf("a report of %s comes after one of %s", p.Time, last)
 		}
 		last = p.Time
+	}
+}
+
+// TestBundle: media that share an address are told apart, in whatever order SDP
+// names them; only video has frames.
+func TestBundle(t *testing.T) {
+	audio, video := "m=audio 6000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n", "m=Video 6000 RTP/AVP 96 97\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
+	for _, lines := range []string{audio + video, video + audio} {
+		x := newTap()
+		x.udp(0, bob, alice, sipOf("one", bob, lines))
+		for i := range uint16(100) {
+			at := time.Duration(i) * 20 * time.Millisecond
+			x.udp(at, alice, bob, rtp(7, i, 111))
+			x.udp(at, alice, bob, rtp(8, i, 96))
+			x.udp(at, alice, bob, rtp(9, i, 97))
+		}
+		x.Close()
+		for _, r := range x.reports {
+			clock, frames := uint32(90_000), uint64(0)
+			switch r.SSRC {
+			case 7:
+				clock = 48_000
+			case 8:
+				frames = 100
+			}
+			if len(r.TotalJitter) != 1 || r.TotalJitter[0].ClockRate != clock || r.Frames.Frames != frames {
+				t.Errorf("SSRC %d: %d frames, jitter %+v", r.SSRC, r.Frames.Frames, r.TotalJitter)
+			}
+		}
+		if len(x.reports) != 3 {
+			t.Errorf("%d reports", len(x.reports))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type told struct {
 	pt    uint8
 	name  string
 	clock uint32
+	video bool
 }
 
 // announcements is the bounded table of media addresses.
@@ -69,12 +71,7 @@ func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
 		if m.Port == 0 || !m.Addr.IsValid() || m.Addr.IsUnspecified() {
 			continue
 		}
-		list := make([]told, 0, min(len(m.Formats), maxPayloads))
-		for j := range m.Formats {
-			if f := &m.Formats[j]; f.PayloadType >= 0 && len(f.Codec) > 0 && len(f.Codec) <= maxName && len(list) < maxPayloads {
-				list = append(list, told{uint8(f.PayloadType), string(f.Codec), f.ClockRate})
-			}
-		}
+		list := formats(s.Media[:i+1])
 		addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
 		n.add(addr, callID, list, at)
 		if rtcp := m.RTCP(); rtcp.Addr().IsValid() && !m.RTCPMux {
@@ -87,6 +84,28 @@ func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
 			}
 		}
 	}
+}
+
+var videoType = []byte("video")
+
+// formats are those of the last m= line, and of the ones before it that share
+// its address (BUNDLE, RFC 9143).
+func formats(lines []sip.Media) []told {
+	last := &lines[len(lines)-1]
+	list := make([]told, 0, min(len(last.Formats), maxPayloads))
+	for i := range lines {
+		m := &lines[i]
+		if m.Port != last.Port || m.Addr != last.Addr {
+			continue
+		}
+		video := bytes.EqualFold(m.Type, videoType)
+		for j := range m.Formats {
+			if f := &m.Formats[j]; f.PayloadType >= 0 && len(f.Codec) > 0 && len(f.Codec) <= maxName && len(list) < maxPayloads {
+				list = append(list, told{uint8(f.PayloadType), string(f.Codec), f.ClockRate, video})
+			}
+		}
+	}
+	return list
 }
 
 func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Time) {

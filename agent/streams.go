@@ -160,7 +160,11 @@ func (s *stream) tell() {
 		return
 	}
 	for _, p := range e.payloads {
-		s.meter.SetPayload(p.pt, p.name, p.clock)
+		if p.video {
+			s.meter.SetVideo(p.pt, p.name, p.clock)
+		} else {
+			s.meter.SetPayload(p.pt, p.name, p.clock)
+		}
 	}
 }
 

@@ -20,9 +20,12 @@ type skew struct {
 type skewPoint struct{ s, ms float32 } // since began; ms are small numbers
 
 const (
-	maxSkewPoints   = 24
-	maxSkewPpm      = 100_000 // no clock runs a tenth too fast: that is another clock rate
-	leastSkewPoints = 4       // 20 s: below, a millisecond of jitter is 50 ppm and more
+	maxSkewPoints = 24
+	maxSkewPpm    = 100_000 // no clock runs a tenth too fast: that is another clock rate
+	// maxSkewError is up to where a skew is told, ppm: half of what cheap
+	// crystals differ by.
+	maxSkewError    = 50
+	leastSkewPoints = 4 // 20 s: below, a millisecond of jitter is 50 ppm and more
 )
 
 func (k *skew) add(at time.Time, transitMs float64) {
@@ -67,5 +70,29 @@ func (k *skew) ppm() (float64, bool) {
 	if !(math.Abs(median) <= maxSkewPpm) { // nor NaN
 		return 0, false
 	}
+	if k.errorOf(median) > maxSkewError {
+		return 0, false
+	}
 	return 0 - median, true // not -0
+}
+
+// errorOf is three standard errors of a slope, ppm: from the median distance
+// of the points to its line, and how far they lie apart in time. Jitter that
+// never gives an interval one packet without delay hides the clock.
+func (k *skew) errorOf(slope float64) float64 {
+	var meanS, spread float64
+	rest := make([]float64, len(k.points))
+	for i, p := range k.points {
+		meanS += float64(p.s) / float64(len(k.points))
+		rest[i] = float64(p.ms) - slope/1000*float64(p.s)
+	}
+	slices.Sort(rest)
+	middle := rest[len(rest)/2]
+	for i, p := range k.points {
+		spread += (float64(p.s) - meanS) * (float64(p.s) - meanS)
+		rest[i] = math.Abs(rest[i] - middle)
+	}
+	slices.Sort(rest)
+	const sigma = 1.4826 // standard deviation by median distance, of a normal distribution
+	return 3 * sigma * rest[len(rest)/2] / math.Sqrt(spread) * 1000
 }

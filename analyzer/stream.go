@@ -88,6 +88,7 @@ type stream struct {
 	spread      []media.SpreadCount
 	holes       []media.Hole
 	skew        skew
+	frames      *media.Frames // nil while no report told any
 
 	quality media.Quality
 	jitter  jitterSum
@@ -224,6 +225,12 @@ func (s *stream) take(r *media.Report) {
 	s.reports++
 	s.heard.Add(&r.Heard)
 	s.burstGap, s.spread = r.BurstGap, append(s.spread[:0], r.JitterSpread...)
+	if r.Frames.Frames > 0 {
+		if s.frames == nil {
+			s.frames = new(media.Frames)
+		}
+		*s.frames = r.Frames
+	}
 	s.holes = append(s.holes, r.Holes[:min(len(r.Holes), maxHoles-min(len(s.holes), maxHoles))]...)
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
@@ -237,7 +244,7 @@ func minus(t, w media.Counts) media.Counts {
 	sub := func(x, y uint64) uint64 { return x - min(x, y) }
 	return media.Counts{
 		Packets: sub(t.Packets, w.Packets), Bytes: sub(t.Bytes, w.Bytes), Expected: sub(t.Expected, w.Expected), Lost: sub(t.Lost, w.Lost),
-		Duplicates: sub(t.Duplicates, w.Duplicates), Reordered: sub(t.Reordered, w.Reordered), Restarts: sub(t.Restarts, w.Restarts),
+		Duplicates: sub(t.Duplicates, w.Duplicates), Reordered: sub(t.Reordered, w.Reordered), Restarts: sub(t.Restarts, w.Restarts), Jumps: sub(t.Jumps, w.Jumps),
 		Events: sub(t.Events, w.Events), DTMF: sub(t.DTMF, w.DTMF), CN: sub(t.CN, w.CN),
 	}
 }

@@ -68,12 +68,16 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
 	a.heardRow(r, s)
+	framesRow(r, s)
 	a.scoreRow(r, s)
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")
 	}
 	if s.ssrcChanged {
 		r.Flags = append(r.Flags, "ssrc_change")
+	}
+	if s.counts.Jumps > 0 {
+		r.Flags = append(r.Flags, "timestamp_jump")
 	}
 	if s.isForeign {
 		r.Flags = append(r.Flags, "foreign_stream")
@@ -114,6 +118,9 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 		if n, ok := s.burstGap.SinceBurst(); ok {
 			r.SinceBurstMs = rounded(float64(n) * *r.PtimeMs)
 		}
+		if s.mediaType() == "video" { // a packet is no frame: its media time is not known
+			r.BurstMs, r.GapMs, r.SinceBurstMs = nil, nil, nil
+		}
 	}
 	if s.heard.Played > 0 {
 		r.PDV = narrow(s.heard.PDV[:])
@@ -122,6 +129,19 @@ func (a *Analyzer) heardRow(r *record.Stream, s *stream) {
 	}
 	if ppm, ok := s.skew.ppm(); ok {
 		r.ClockSkewPpm = rounded(ppm)
+	}
+}
+
+// framesRow fills what frames of video did. They are counted since the stream
+// began: of a later row of it they would say too much.
+func framesRow(r *record.Stream, s *stream) {
+	f := s.frames
+	if f == nil || s.wrote != nil || s.mediaType() != "video" {
+		return
+	}
+	r.Frames, r.Freezes, r.FreezeMs = new(f.Frames), new(f.Freezes), rounded(f.FreezeMs)
+	if fps, ok := f.FPS(); ok {
+		r.FPS, r.FrameGapMaxMs = rounded(fps), rounded(f.GapMaxMs)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/earshot-voip/earshot/internal/record"
@@ -20,25 +21,12 @@ func rOfG107(w synth.StreamTruth) float64 {
 	return 93.2062 - 95*w.LossPct/(w.LossPct/w.BurstR+25.1)
 }
 
-// burstsOf counts runs of lost numbers by length, the plain way.
-func burstsOf(lost []uint16) []uint32 {
-	out := make([]uint32, 10)
-	for i, run := 0, 0; i < len(lost); i++ {
-		run++
-		if i+1 == len(lost) || lost[i+1] != lost[i]+1 {
-			out[min(run, 10)-1]++
-			run = 0
-		}
-	}
-	return out
-}
-
 // TestAccuracy holds the meter to calls of 3,000 packets whose impairments are
 // known exactly: counts and jitter, all losses, and R within 0.1 of G.107.
 func TestAccuracy(t *testing.T) {
 	for name, i := range map[string]synth.Impairment{
 		"clean": {}, "1 %": {LossPct: 1}, "2 %": {LossPct: 2}, "5 %": {LossPct: 5}, "10 %": {LossPct: 10}, "20 %": {LossPct: 20},
-		"5 % in bursts": {LossPct: 5, Burst: 4}, "10 % in bursts": {LossPct: 10, Burst: 4},
+		"5 % in bursts": {LossPct: 5, Burst: 4}, "fast clocks": {DriftPpm: 300}, "slow clocks": {DriftPpm: -80, UniformMs: 10}, "10 % in bursts": {LossPct: 10, Burst: 4},
 		"U(0,20)": {UniformMs: 20}, "U(0,60)": {UniformMs: 60}, "U(0,120)": {UniformMs: 120}, "U(0,300)": {UniformMs: 300},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,8 +56,15 @@ func TestAccuracy(t *testing.T) {
 				if w.Lost > 0 && math.Abs(*r.BurstR-w.BurstR) > 0.001 {
 					t.Errorf("burst_r is %g, want %g", *r.BurstR, w.BurstR)
 				}
-				if want := burstsOf(w.LostSeqs); !slices.Equal(r.LossBursts, want) {
-					t.Errorf("loss_bursts %v, want %v", r.LossBursts, want)
+				if !slices.Equal(r.LossBursts, w.LossBursts) {
+					t.Errorf("loss_bursts %v, want %v", r.LossBursts, w.LossBursts)
+				}
+				// Jitter of five packets and more hides a clock.
+				if skew := r.ClockSkewPpm; skew != nil && math.Abs(*skew-i.DriftPpm) > 100 {
+					t.Errorf("clock_skew_ppm is %g, want %g or NULL", *skew, i.DriftPpm)
+				}
+				if skew := r.ClockSkewPpm; i.UniformMs < 100 && (skew == nil || math.Abs(*skew-i.DriftPpm) > 15+i.UniformMs) {
+					t.Errorf("clock_skew_ppm is %s, want %g", show(skew), i.DriftPpm)
 				}
 				b := bare.streams[slices.IndexFunc(bare.streams, func(r *record.Stream) bool { return r.SSRC == w.SSRC })]
 				if want := rOfG107(w); math.Abs(*b.RLQ-want) > 0.1 {
@@ -112,12 +107,17 @@ func TestNastyCases(t *testing.T) {
 		"dtx-marker":        {fine, fine},
 		"dtx-no-marker":     {fine, fine},
 		"clock-drift":       {fine, fine},
+		"sequence-restart":  {fine, fine},
 		"timestamp-restart": {fine, fine},
+		"timestamp-jumps":   {fine, fine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _ := readScenario(t, name, 1)
+			got, truth := readScenario(t, name, 1)
 			r := got.calls[0]
+			for i, s := range []record.Side{r.A, r.B} {
+				within(t, string(rune('a'+i))+"_silent_ms", s.SilentMs, []*float64{truth.Calls[0].ASilentMs, truth.Calls[0].BSilentMs}[i], 1)
+			}
 			for i, s := range []record.Side{r.A, r.B} {
 				w := []side{want.a, want.b}[i]
 				if s.SilentMs == nil || math.Abs(*s.SilentMs-w.silent) > 150 {
@@ -133,6 +133,12 @@ func TestNastyCases(t *testing.T) {
 			for _, s := range got.streams {
 				if name == "reordered-2pct" && (s.Reordered == 0 || slices.ContainsFunc(s.LossBursts, func(n uint32) bool { return n > 0 })) {
 					t.Errorf("%d reordered, bursts of loss %v", s.Reordered, s.LossBursts)
+				}
+				if jumps := slices.Contains(s.Flags, "timestamp_jump"); jumps != (strings.HasPrefix(name, "timestamp-") && *s.Direction == "a") {
+					t.Errorf("flags of %s are %v", *s.Direction, s.Flags)
+				}
+				if changed := slices.Contains(s.Flags, "ssrc_change"); changed != (name == "ssrc-change" && !s.StartTime.Equal(*r.FirstRTPTime) && *s.Direction == "a") {
+					t.Errorf("flags of %s are %v", *s.Direction, s.Flags)
 				}
 				if name == "clock-drift" {
 					skew := map[string]float64{"a": 500, "b": 0}[*s.Direction]

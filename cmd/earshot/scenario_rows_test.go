@@ -307,5 +307,7 @@ var scenarioLines = map[string][]string{
 	"dtx-marker":            {"answered 200 by caller, media both, attempts 200+"},
 	"dtx-no-marker":         {"answered 200 by caller, media both, attempts 200+"},
 	"clock-drift":           {"answered 200 by caller, media both, attempts 200+"},
+	"sequence-restart":      {"answered 200 by caller, media both, attempts 200+"},
 	"timestamp-restart":     {"answered 200 by caller, media both, attempts 200+"},
+	"timestamp-jumps":       {"answered 200 by caller, media both, attempts 200+"},
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,9 @@ func compareCall(t *testing.T, w synth.CallTruth, r *record.Call) {
 	if w.DivertedFrom != nil {
 		is("diverted_from", r.DivertedFrom, w.DivertedFrom)
 	}
+	for name, p := range map[string][2]*float64{"a_silent_ms": {r.A.SilentMs, w.ASilentMs}, "b_silent_ms": {r.B.SilentMs, w.BSilentMs}} {
+		within(t, fmt.Sprintf("call %s: %s", w.CallID, name), p[0], p[1], 1)
+	}
 	if w.MediaSeen != nil {
 		is("media_seen", r.MediaSeen, *w.MediaSeen)
 	}
@@ -172,7 +176,9 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 		is("expected", r.Expected, w.Expected)
 		is("lost", r.Lost, w.Lost)
 		is("duplicates", r.Duplicates, w.Duplicates)
+		is("restarts", r.Restarts, w.Restarts)
 		is("reordered", r.Reordered, w.Reordered)
+		is("loss_bursts", r.LossBursts, w.LossBursts)
 		is("dtmf_events", r.DTMFEvents, w.DTMFEvents)
 		is("cn_packets", r.CNPackets, w.CNPackets)
 		is("call_id", r.CallID, w.CallID)
@@ -183,6 +189,11 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 			}
 			is("media", text(r.Media), w.Media)
 			is("srtp", r.SRTP, w.SRTP)
+			is("frames", r.Frames, w.Frames)
+			is("freezes", r.Freezes, w.Freezes)
+			within(t, name+": fps", r.FPS, w.FPS, 0.001)
+			within(t, name+": frame_gap_max_ms", r.FrameGapMaxMs, w.FrameGapMaxMs, 0.001)
+			within(t, name+": freeze_ms", r.FreezeMs, w.FreezeMs, 0.001)
 			near(t, name+": jitter_mean_ms", r.JitterMeanMs, w.JitterMeanMs)
 			near(t, name+": jitter_max_ms", r.JitterMaxMs, w.JitterMaxMs)
 		}
@@ -201,12 +212,18 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 // near compares two jitters: the generator rounds times to microseconds.
 func near(t *testing.T, name string, got, want *float64) {
 	t.Helper()
-	switch {
-	case got == nil && want == nil:
-	case got == nil || want == nil:
-		t.Errorf("%s is %v, want %v", name, got, want)
-	case max(*got-*want, *want-*got) > max(0.02, *want*0.005):
-		t.Errorf("%s is %.3f, want %.3f", name, *got, *want)
+	most := 0.
+	if want != nil {
+		most = max(0.02, *want*0.005)
+	}
+	within(t, name, got, want, most)
+}
+
+// within compares two numbers that may be unknown.
+func within(t *testing.T, name string, got, want *float64, most float64) {
+	t.Helper()
+	if (got == nil) != (want == nil) || got != nil && math.Abs(*got-*want) > most {
+		t.Errorf("%s is %s, want %s", name, show(got), show(want))
 	}
 }
 

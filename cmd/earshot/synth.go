@@ -24,6 +24,7 @@ type synthCommand struct {
 	Uniform    float64 `name:"uniform-jitter" placeholder:"MS" help:"Delay each packet by up to this, ms, every delay as likely as any other."`
 	Reorder    float64 `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
 	Duplicate  float64 `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
+	Drift      float64 `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
 	Scenario   string  `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
 	Seed       int64   `default:"1" help:"The same seed gives the same bytes."`
 	Start      string  `placeholder:"TIME" help:"When the first call begins: now, or RFC 3339 (2026-01-05T10:00:00Z)."`
@@ -59,7 +60,7 @@ func (k *synthCommand) Run(a *app) error {
 	} else {
 		c, err = synth.Calls(synth.Options{
 			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed,
-			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate},
+			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate, DriftPpm: k.Drift},
 		})
 	}
 	if err != nil {

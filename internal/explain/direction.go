@@ -366,6 +366,7 @@ func (d *direction) seen(st *record.Stream) string {
 		if st.MosLQ != nil {
 			text += fmt.Sprintf(", MOS %.2f", *st.MosLQ)
 		}
+		text += frames(st)
 	}
 	var flags []string
 	for _, f := range st.Flags {
@@ -403,4 +404,16 @@ func (s *story) worstTold(d *direction) string {
 		}
 	}
 	return text
+}
+
+// frames is how video came, "" where there is none.
+func frames(st *record.Stream) string {
+	if st.FPS == nil || st.Freezes == nil || st.FrameGapMaxMs == nil {
+		return ""
+	}
+	text := fmt.Sprintf(", %.1f frames/s", *st.FPS)
+	if *st.Freezes == 0 {
+		return text + fmt.Sprintf(", no freeze (longest gap %.0f ms)", *st.FrameGapMaxMs)
+	}
+	return text + fmt.Sprintf(", frozen for %.1f s in all (%d x, longest gap %.1f s)", *st.FreezeMs/1000, *st.Freezes, *st.FrameGapMaxMs/1000)
 }

@@ -233,6 +233,18 @@ func TestConfiguredFactors(t *testing.T) {
 	}
 }
 
+func TestFrames(t *testing.T) {
+	f := func(st *record.Stream, want string) {
+		t.Helper()
+		if got := frames(st); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	f(&record.Stream{}, "")
+	f(&record.Stream{FPS: new(24.96), Freezes: new(uint64(0)), FreezeMs: new(0.), FrameGapMaxMs: new(61.4)}, ", 25.0 frames/s, no freeze (longest gap 61 ms)")
+	f(&record.Stream{FPS: new(8.0), Freezes: new(uint64(2)), FreezeMs: new(1490.), FrameGapMaxMs: new(900.)}, ", 8.0 frames/s, frozen for 1.5 s in all (2 x, longest gap 0.9 s)")
+}
+
 func TestWords(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{seconds(12), "12 ms"},

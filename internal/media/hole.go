@@ -36,12 +36,7 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	}
 	ms := float64(to-from) * 1e-6
 	ticks := float64(int32(h.Timestamp - m.ref.timestamp))
-	ptime := float64(m.step)
-	for _, v := range [...]*interval{&m.prev, &m.cur} {
-		if v.votes > 0 {
-			ptime = float64(v.step)
-		}
-	}
+	ptime := float64(m.usualStep())
 	passed, missing := ticks > 4*ptime, float64(ahead-1)*ptime >= ticks/2
 	if m.msPerTick > 0 {
 		passed = ticks*m.msPerTick >= ms/2

@@ -16,6 +16,7 @@ type interval struct {
 	packets              uint32
 	duplicates           uint32
 	reordered, restarts  uint32
+	jumps                uint32
 	events, dtmf, cn     uint32
 	step                 uint32
 	votes                int32
@@ -79,6 +80,7 @@ func (v *interval) absorb(before *interval) {
 	v.duplicates += before.duplicates
 	v.reordered += before.reordered
 	v.restarts += before.restarts
+	v.jumps += before.jumps
 	v.events += before.events
 	v.dtmf += before.dtmf
 	v.cn += before.cn
@@ -111,6 +113,7 @@ func (v *interval) counts() Counts {
 		Duplicates: uint64(v.duplicates),
 		Reordered:  uint64(v.reordered),
 		Restarts:   uint64(v.restarts),
+		Jumps:      uint64(v.jumps),
 		Events:     uint64(v.events),
 		DTMF:       uint64(v.dtmf),
 		CN:         uint64(v.cn),
@@ -126,6 +129,7 @@ func (c *Counts) Add(d Counts) {
 	c.Duplicates += d.Duplicates
 	c.Reordered += d.Reordered
 	c.Restarts += d.Restarts
+	c.Jumps += d.Jumps
 	c.Events += d.Events
 	c.DTMF += d.DTMF
 	c.CN += d.CN
@@ -273,6 +277,9 @@ func (m *Meter) take(r *Report) {
 		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.lost})
 	}
 	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
+	if m.frames != nil {
+		r.Frames = m.frames.Frames
+	}
 	m.prev.open = false
 	m.setDue()
 }

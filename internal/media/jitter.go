@@ -42,8 +42,9 @@ type jitterTrack struct {
 // is added.
 const maxTransitStepMs = 10_000
 
-func (k *jitterTrack) observe(elapsedMs, mediaMs float64) {
-	d := elapsedMs - mediaMs
+// observe takes how much longer a packet was on its way than the one before, ms.
+func (k *jitterTrack) observe(step float64) {
+	d := step
 	if d < 0 {
 		d = -d
 	}
@@ -76,6 +77,7 @@ func (k *jitterTrack) take() jitterWindow {
 type reference struct {
 	time      int64 // ns
 	timestamp uint32
+	sequence  uint16
 	clock     uint32 // of its payload type; 0 when not known
 	valid     bool
 }
@@ -83,7 +85,7 @@ type reference struct {
 // jitterOf takes one media packet in order of arrival.
 func (m *Meter) jitterOf(now int64, h *RTPHeader, arrived arrival) {
 	ref := m.ref
-	m.ref = reference{now, h.Timestamp, m.clock, true}
+	m.ref = reference{now, h.Timestamp, h.Sequence, m.clock, true}
 	if !ref.valid || ref.clock != m.clock {
 		return // the first packet of all, of a run, or at this clock: nothing to compare with
 	}
@@ -91,12 +93,21 @@ func (m *Meter) jitterOf(now int64, h *RTPHeader, arrived arrival) {
 	// The signed difference is right across a wrap of the timestamp.
 	ticks := float64(int32(h.Timestamp - ref.timestamp))
 	if m.candidates == nil {
-		media := ticks * m.msPerTick
-		m.jitter.observe(elapsed, media)
+		step := elapsed - ticks*m.msPerTick
+		if step > jumpMs || step < -jumpMs {
+			on := false
+			if step, on = m.onTime(elapsed, step, h.Sequence-ref.sequence, m.msPerTick); on {
+				m.cur.jumps++
+				m.stall.open = false // the timestamp tells no longer how much was made up for
+			}
+		}
+		if m.stall.open && arrived <= arrivedAhead {
+			m.catchUp(now, h)
+		}
+		m.jitter.observe(step)
 		if m.jitter.cur.n%spreadEach == 0 {
 			m.spread.add(m.jitter.j)
 		}
-		step := elapsed - media
 		if step > pdvFrom[0] || step < -pdvFrom[0] {
 			if step > maxTransitStepMs || step < -maxTransitStepMs {
 				return
@@ -113,8 +124,52 @@ func (m *Meter) jitterOf(now int64, h *RTPHeader, arrived arrival) {
 		if m.clock == 0 {
 			msPerTick = 1000 / float64(CandidateRates[i])
 		}
-		m.candidates[i].observe(elapsed, ticks*msPerTick)
+		step := elapsed - ticks*msPerTick
+		if step > jumpMs || step < -jumpMs {
+			step, _ = m.onTime(elapsed, step, h.Sequence-ref.sequence, msPerTick)
+		}
+		m.candidates[i].observe(step)
 	}
+}
+
+// jumpMs is the least step of transit time that is looked at for a jump of the
+// timestamp: smaller ones raise the jitter by 2.5 ms at most.
+const jumpMs = 40
+
+// onTime reports whether a packet that its timestamp says to be late or early
+// came when its sequence number says: then its sender set the timestamp anew,
+// as a gateway does that puts another source in, and the network did nothing.
+// It returns the step of transit time that is left, or, above
+// maxTransitStepMs, the one that begins anew.
+//
+// A pause is none: the time passes with its timestamp. Nor is what a network
+// delays: the timestamp goes on with the sequence number then. What comes in
+// one go after a stall comes sooner than it was sent.
+func (m *Meter) onTime(elapsed, step float64, ahead uint16, msPerTick float64) (left float64, on bool) {
+	if m.video || ahead == 0 || ahead > maxMisorder {
+		return step, false
+	}
+	usual := float64(ahead) * float64(m.usualStep()) * msPerTick
+	left = elapsed - usual
+	if usual == 0 || elapsed < usual/2 || 4*max(left, -left) >= max(step, -step) {
+		return step, false
+	}
+	if step > maxTransitStepMs || step < -maxTransitStepMs {
+		return step, true
+	}
+	return left, true
+}
+
+// usualStep is how far most packets' timestamps are apart, the latest known;
+// 0 when it is not.
+func (m *Meter) usualStep() uint32 {
+	switch {
+	case m.prev.votes > m.cur.votes: // the first vote of an interval may be a jump's
+		return m.prev.step
+	case m.cur.votes > 0:
+		return m.cur.step
+	}
+	return m.step
 }
 
 // meterAtCandidates splits the one track: from here on packets of an unknown

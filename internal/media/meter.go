@@ -9,7 +9,8 @@ import (
 // Meter measures one RTP stream: packets of one SSRC from one address to
 // another as seen at one capture point. It belongs to one goroutine, allocates
 // nothing per packet, and knows no time but that of the packets. It takes
-// about 1,900 bytes, and 400 more while the clock rate is not known.
+// about 1,900 bytes, and 400 more while the clock rate is not known, and for
+// video.
 //
 // Loss is counted as records.md says: expected is the highest extended
 // sequence number minus the lowest plus one over each run between restarts
@@ -17,7 +18,8 @@ import (
 // A.8 over every media packet in order of arrival, duplicates and reordered
 // ones included; it leaves out telephone events (RFC 4733), whose timestamp
 // stands still, comfort noise (RFC 3389), whose packets come when they come,
-// and the first packet behind comfort noise, a restart or a change of clock.
+// and the first packet behind comfort noise, a restart or a change of clock. A
+// timestamp that jumps while packets keep coming is taken as if it had not.
 type Meter struct {
 	ssrc        uint32
 	first, last int64 // ns
@@ -29,6 +31,7 @@ type Meter struct {
 	// Of the latest packet's payload type.
 	pt        uint8
 	kind      payloadKind
+	video     bool    // it carries frames
 	unsure    bool    // nobody told kind: each packet may say more
 	unknownPT uint8   // the one that candidates are for
 	clock     uint32  // Hz; 0 when not known
@@ -61,6 +64,7 @@ type Meter struct {
 	burstGap BurstGap
 	spread   jitterSpread
 	stall    stall
+	frames   *frameTrack // nil while no packet was of video
 }
 
 // payload is what is known of one payload type.
@@ -68,6 +72,7 @@ type payload struct {
 	pt      uint8
 	kind    payloadKind
 	guessed bool
+	video   bool
 	clock   uint32
 }
 
@@ -167,11 +172,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	}
 	if gap >= holeNs && highest != 0 {
 		m.hole(since, now, h, arrived, m.seq.max-highest)
-	} else if m.stall.open && arrived <= arrivedAhead {
-		m.catchUp(now, h)
 	}
 	if arrived == arrivedJumped {
-		m.jumped = reference{now, h.Timestamp, m.clock, true}
+		m.jumped = reference{now, h.Timestamp, h.Sequence, m.clock, true}
 		m.stepValid = false
 	} else if arrived == arrivedRestart {
 		m.stall.open = false
@@ -182,6 +185,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 
 	switch m.kind {
 	case kindMedia, kindUnknown:
+		if m.video {
+			m.framed(now, h, arrived)
+		}
 		if arrived == arrivedNext && m.stepValid {
 			if step := h.Timestamp - m.stepFrom; step-1 < maxStep {
 				v.vote(step)

@@ -62,6 +62,8 @@ type Report struct {
 	// JitterSpread counts the running jitter of every 8th packet since the
 	// stream began, by bucket; empty where the clock rate is not known.
 	JitterSpread []SpreadCount `json:"jitter_spread"`
+	// Frames of video since the stream began; zero of what is no video.
+	Frames Frames `json:"frames"`
 	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
 	SSRCChanged bool `json:"ssrc_changed,omitempty"`
 }
@@ -75,6 +77,7 @@ type Counts struct {
 	Duplicates uint64 `json:"duplicates"`
 	Reordered  uint64 `json:"reordered"`
 	Restarts   uint64 `json:"restarts"` // sequence restarts (RFC 3550 A.1)
+	Jumps      uint64 `json:"jumps"`    // of the RTP timestamp, where packets kept coming; none is known without the clock rate
 	Events     uint64 `json:"events"`   // RFC 4733 packets
 	DTMF       uint64 `json:"dtmf"`     // distinct RFC 4733 events (by timestamp)
 	CN         uint64 `json:"cn"`       // RFC 3389 packets

@@ -59,6 +59,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 			return append(strconv.AppendUint(append(dst, ','), uint64(c[1]), 10), ']')
 		})
 	}
+	if r.Frames != (Frames{}) {
+		dst = r.Frames.appendJSON(key(dst, "frames"))
+	}
 	if r.SSRCChanged {
 		dst = append(key(dst, "ssrc_changed"), "true"...)
 	}
@@ -80,10 +83,38 @@ func (c *Counts) appendJSON(dst []byte) []byte {
 	dst = appendRare(dst, "duplicates", c.Duplicates)
 	dst = appendRare(dst, "reordered", c.Reordered)
 	dst = appendRare(dst, "restarts", c.Restarts)
+	dst = appendRare(dst, "jumps", c.Jumps)
 	dst = appendRare(dst, "events", c.Events)
 	dst = appendRare(dst, "dtmf", c.DTMF)
 	dst = appendRare(dst, "cn", c.CN)
 	return append(dst, '}')
+}
+
+func (f *Frames) appendJSON(dst []byte) []byte {
+	dst = appendUint(append(dst, '{'), "frames", f.Frames)
+	dst = appendFloat(dst, "gap_max_ms", f.GapMaxMs)
+	dst = appendUint(dst, "freezes", f.Freezes)
+	dst = appendFloat(dst, "freeze_ms", f.FreezeMs)
+	return append(appendFloat(dst, "span_ms", f.SpanMs), '}')
+}
+
+func (s *jsonScan) frames() Frames {
+	var f Frames
+	s.object(func(name []byte) {
+		switch string(name) {
+		case "frames":
+			f.Frames = s.unsigned()
+		case "gap_max_ms":
+			f.GapMaxMs = s.number()
+		case "freezes":
+			f.Freezes = s.unsigned()
+		case "freeze_ms":
+			f.FreezeMs = s.number()
+		case "span_ms":
+			f.SpanMs = s.number()
+		}
+	})
+	return f
 }
 
 func appendJitter(dst []byte, j *Jitter) []byte {
@@ -154,6 +185,8 @@ func ParseReport(b []byte) (Report, error) {
 			r.Holes = boundedArray(&s, maxHoles, s.hole)
 		case "jitter_spread":
 			r.JitterSpread = boundedArray(&s, spreadBuckets, s.spreadCount)
+		case "frames":
+			r.Frames = s.frames()
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}
@@ -201,6 +234,8 @@ func (s *jsonScan) counts() Counts {
 			c.Reordered = s.unsigned()
 		case "restarts":
 			c.Restarts = s.unsigned()
+		case "jumps":
+			c.Jumps = s.unsigned()
 		case "events":
 			c.Events = s.unsigned()
 		case "dtmf":

@@ -5,6 +5,10 @@ package media
 // and again. If the stream was metered at the candidate rates, the history of
 // the right one is kept.
 func (m *Meter) SetPayload(pt uint8, name string, clockRate uint32) {
+	m.set(pt, name, clockRate, false)
+}
+
+func (m *Meter) set(pt uint8, name string, clockRate uint32, video bool) {
 	pt &= 0x7f
 	if clockRate == 0 {
 		if s, ok := StaticPayloadType(pt); ok {
@@ -12,7 +16,7 @@ func (m *Meter) SetPayload(pt uint8, name string, clockRate uint32) {
 		}
 	}
 	kind := kindOf(name)
-	m.learn(payload{pt: pt, kind: kind, clock: clockRate})
+	m.learn(payload{pt: pt, kind: kind, video: video, clock: clockRate})
 	if m.candidates != nil && pt == m.unknownPT {
 		if kind != kindMedia {
 			clockRate = 0 // what was metered was no media
@@ -43,7 +47,7 @@ func (m *Meter) lookup(pt uint8) payload {
 		}
 	}
 	if s, ok := StaticPayloadType(pt); ok {
-		return payload{pt: pt, kind: kindOf(s.Name), clock: s.ClockRate}
+		return payload{pt: pt, kind: kindOf(s.Name), video: s.Media == "video" && s.Name != "MP2T", clock: s.ClockRate}
 	}
 	return payload{pt: pt, kind: kindUnknown}
 }
@@ -53,7 +57,7 @@ func (m *Meter) use(p payload) {
 	if p.kind == kindMedia && p.clock == 0 {
 		p.kind = kindUnknown // named, but metered like what has no name
 	}
-	m.pt, m.kind, m.clock = p.pt, p.kind, p.clock
+	m.pt, m.kind, m.clock, m.video = p.pt, p.kind, p.clock, p.video
 	m.unsure = p.guessed || p.kind == kindUnknown
 	m.msPerTick = 0
 	if p.kind == kindMedia {

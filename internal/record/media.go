@@ -97,6 +97,14 @@ type Stream struct {
 	CNPackets  uint64   `json:"cn_packets"`
 	Match      string   `json:"match"` // callid, sdp, rtcp, nat, symmetric, ice, none
 	Flags      []string `json:"flags"`
+
+	// Of video only. A frame is the packets of one timestamp; a freeze is a gap
+	// between two as W3C's webrtc-stats counts them.
+	Frames        *uint64  `json:"frames"`
+	FPS           *float64 `json:"fps"` // mean
+	FrameGapMaxMs *float64 `json:"frame_gap_max_ms"`
+	Freezes       *uint64  `json:"freezes"`
+	FreezeMs      *float64 `json:"freeze_ms"`
 }
 
 // Interval is one stream in one interval of 5 s, aligned to multiples of 5 s

@@ -26,6 +26,7 @@ type dialog struct {
 	invited              *msg // the latest INVITE of a, as sent
 	senderA, senderB     *sender
 	compact, recordRoute bool
+	sends                session
 	credentials          string // Authorization or Proxy-Authorization of a's requests
 }
 
@@ -201,7 +202,11 @@ func (m *msg) back() *msg {
 // reply answers a request as it arrived at its target, and sends the answer
 // all the way back.
 func (d *dialog) reply(req *msg, status int, mods ...mod) *msg {
-	return d.send(d.answer(req, status, mods...))
+	m := d.send(d.answer(req, status, mods...))
+	if status >= 200 && status < 300 && req.sdp != nil && m.sdp != nil {
+		d.sends.agree(m.first().at, req.sdp, m.sdp)
+	}
+	return m
 }
 
 // answer makes a response without sending it.

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -47,16 +48,19 @@ type part struct {
 	stopped  bool          // pause: the timestamp stands still
 	marked   bool          // pause: the next packet has the marker
 	jump     uint32        // pause: clock units that the timestamp jumps beside
+	restart  int           // pause: sequence numbers that are left out; a receiver's count begins anew
 }
 
 // rtpPacket is one copy of a packet on its way to the tap.
 type rtpPacket struct {
 	at, sent micros // at the tap, and when it would have been there without impairment
 	ext, ts  uint32
+	jumped   uint32 // by how much the timestamp jumped since its flow began
 	part     *part
 	index    int // within its part
 	marker   bool
-	copied   bool // the network doubled it, this is the later one
+	silences uint32 // how often its sender had said before it that it falls silent
+	copied   bool   // the network doubled it, this is the later one
 }
 
 // flow sends the parts of one sender between two addresses. It is a source:
@@ -67,12 +71,14 @@ type flow struct {
 	parts    []part
 	impaired Impairment
 	callID   string
+	owner    *dialog // nil where it is nobody's
 	labels   streamLabels
 	meter    *streamMeter
 	dscp     uint8
 	wander   micros // each packet is late by up to this, unimpaired: no clock is perfect
-	drift    int    // the sender's clock is fast by this, ppm
 
+	begin     micros
+	ran       micros // since begin, on the sender's clock
 	now       micros // when the next packet is sent
 	end       micros
 	next      uint32
@@ -80,6 +86,8 @@ type flow struct {
 	at        int // index of the part
 	index     int // of the packet in its part
 	talkspurt bool
+	silences  uint32
+	jumped    uint32
 
 	rng     *rand.Rand
 	loss    lossModel
@@ -96,13 +104,13 @@ func newFlow(r *run, s *sender, from, to netip.AddrPort, at micros, parts []part
 		s.began, s.at, s.clock = true, at, firstClock(parts)
 	}
 	s.ts += uint32(int64(at-s.at) * int64(s.clock) / 1e6)
-	f := &flow{from: from, to: to, sender: s, parts: parts, dscp: 46, now: at, next: s.next, ts: s.ts, talkspurt: true}
+	f := &flow{from: from, to: to, sender: s, parts: parts, dscp: 46, begin: at, now: at, next: s.next, ts: s.ts, talkspurt: true}
 	s.flows++
 	f.rng = rand.New(rand.NewPCG(s.seed, s.flows))
 	f.end = at
 	for _, p := range parts {
 		f.end += p.length()
-		s.next += uint32(p.count() + p.missing)
+		s.next += uint32(p.count() + p.missing + p.restart)
 	}
 	s.ts += uint32(int64(f.end-at) * int64(s.clock) / 1e6)
 	s.at = f.end
@@ -179,18 +187,27 @@ func (f *flow) send() {
 	if f.index >= p.count() {
 		switch p.kind {
 		case noisePart: // its time passes when it is over
-			f.now += p.length()
+			f.pass(p.length())
 			f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			f.talkspurt = true
+			f.silences++
 		case eventPart:
 			f.ts += uint32(p.packets+2) * p.codec.step()
 		case pausePart:
-			f.now += p.length()
+			f.pass(p.length())
+			if !p.stopped && p.missing == 0 {
+				f.silences++
+			}
 			if !p.stopped {
 				f.ts += uint32(int64(p.length()) * int64(f.sender.clock) / 1e6)
 			}
 			f.ts += p.jump
+			f.jumped += p.jump
 			f.next += uint32(p.missing)
+			if p.restart > 0 {
+				f.meter.restarts = append(f.meter.restarts, run32{f.next, uint32(p.restart)})
+				f.next += uint32(p.restart)
+			}
 			f.meter.sent += uint64(p.missing)
 			f.talkspurt = p.marked
 		case audioPart, videoPart: // its time passed with each packet
@@ -198,25 +215,25 @@ func (f *flow) send() {
 		f.at, f.index = f.at+1, 0
 		return
 	}
-	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index}
+	out := rtpPacket{at: f.now, sent: f.now, ext: f.next, ts: f.ts, part: p, index: f.index, silences: f.silences, jumped: f.jumped}
 	f.next++
 	switch p.kind {
 	case audioPart:
 		out.marker, f.talkspurt = f.talkspurt, false
 		f.ts += p.codec.step()
-		f.now += inMicros(p.codec.ptime) - inMicros(p.codec.ptime)*micros(f.drift)/1_000_000
+		f.pass(inMicros(p.codec.ptime))
 	case videoPart:
 		last := f.index%p.perFrame == p.perFrame-1
 		out.marker = last
 		if last {
 			f.ts += p.codec.step()
-			f.now += inMicros(p.codec.ptime) - micros(p.perFrame-1)*500
+			f.pass(inMicros(p.codec.ptime) - micros(p.perFrame-1)*500)
 		} else {
-			f.now += 500 // packets of a frame leave back to back
+			f.pass(500) // packets of a frame leave back to back
 		}
 	case eventPart:
 		out.marker = f.index == 0
-		f.now += inMicros(p.codec.ptime)
+		f.pass(inMicros(p.codec.ptime))
 	case noisePart, pausePart:
 	}
 	f.index++
@@ -226,6 +243,12 @@ func (f *flow) send() {
 		out.at += micros(f.rng.Int64N(int64(f.wander)))
 	}
 	f.impair(out)
+}
+
+// pass lets time pass on the sender's clock, which may be fast.
+func (f *flow) pass(d micros) {
+	f.ran += d
+	f.now = f.begin + f.ran - micros(math.Round(float64(f.ran)*f.impaired.DriftPpm/1e6))
 }
 
 // arrive queues a packet for the tap, by arrival.

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 )
 
@@ -26,12 +27,18 @@ type Impairment struct {
 	// ReorderPct is the share of packets, in percent, that arrive just after
 	// the packet sent next, or by ReorderMs late where that is given.
 	ReorderPct, ReorderMs float64
+	// DriftPpm is how many parts in a million the sender's clock is fast, or
+	// slow where it is negative.
+	DriftPpm float64
 	// DuplicatePct is the share of packets, in percent, that arrive twice,
 	// the copy 300 us after the packet.
 	DuplicatePct float64
 
 	mirrored bool // the tap's switch copies each packet, 30 us later
 }
+
+// mostDrift is 1 %, far beyond any quartz.
+const mostDrift = 10_000
 
 func (i Impairment) check() error {
 	for _, p := range []struct {
@@ -50,6 +57,9 @@ func (i Impairment) check() error {
 		if !(p.value >= 0 && p.value <= p.most) {
 			return fmt.Errorf("%s %g is out of range: give 0 to %g", p.name, p.value, p.most)
 		}
+	}
+	if !(math.Abs(i.DriftPpm) <= mostDrift) {
+		return fmt.Errorf("drift %g is out of range: give -%d to %d ppm", i.DriftPpm, mostDrift, mostDrift)
 	}
 	if i.Burst > 1 && i.LossPct < 100 && i.LossPct/(100-i.LossPct) > i.Burst {
 		return fmt.Errorf("burst %g is too short for loss %g %%: give at least %.3g", i.Burst, i.LossPct, i.LossPct/(100-i.LossPct))
@@ -100,7 +110,7 @@ func (f *flow) impair(p rtpPacket) {
 	}
 	if i.ReorderMs > 0 && f.rng.Float64()*100 < i.ReorderPct {
 		p.at += micros(1000 * i.ReorderMs)
-		f.arrive(p) // others overtake it
+		f.reach(p) // others overtake it
 		return
 	}
 	// One microsecond at least between two packets: nothing in a file would
@@ -119,8 +129,14 @@ func (f *flow) impair(p rtpPacket) {
 	}
 }
 
+// deliver lets p arrive where nothing overtakes it any more.
 func (f *flow) deliver(p rtpPacket) {
 	f.last = p.at
+	f.reach(p)
+}
+
+// reach lets p arrive, and its copy where it has one.
+func (f *flow) reach(p rtpPacket) {
 	f.arrive(p)
 	i := &f.impaired
 	later := micros(300)

@@ -87,6 +87,124 @@ func TestImpairedStream(t *testing.T) {
 	}
 }
 
+// arrivals of one stream of 20,000 packets, in order at the tap.
+func arrivalsOf(t *testing.T, i Impairment) []rtpPacket {
+	t.Helper()
+	r := load(t, Options{Calls: 1, Seconds: 400, Impairment: i, Seed: 5}).start()
+	var first *flow
+	var out []rtpPacket
+	for e := (emission{}); r.next(&e); {
+		if e.flow == nil {
+			continue
+		}
+		if first == nil {
+			first = e.flow
+		}
+		if e.flow == first {
+			out = append(out, *e.rtp)
+		}
+	}
+	return out
+}
+
+// TestUniform: every delay up to the bound is as likely as any other, and
+// packets keep their order: one waits for those before it, and longer than the
+// bound only by the microseconds that part them.
+func TestUniform(t *testing.T) {
+	for _, bound := range []float64{15, 60, 300} {
+		var sum float64
+		var counts [10]int
+		var waited int
+		all := arrivalsOf(t, Impairment{UniformMs: bound})
+		if len(all) != 20000 {
+			t.Fatalf("%d packets", len(all))
+		}
+		for i, p := range all {
+			ms := float64(p.at-p.sent) / 1000
+			if ms < 0 || ms > bound+0.02 {
+				t.Fatalf("U(0,%g): packet %d is %g ms late", bound, i, ms)
+			}
+			sum += ms
+			counts[min(int(10*ms/bound), 9)]++
+			if i > 0 {
+				if p.ext != all[i-1].ext+1 || p.at <= all[i-1].at {
+					t.Fatalf("U(0,%g): number %d at %d behind %d at %d", bound, p.ext, p.at, all[i-1].ext, all[i-1].at)
+				}
+				if p.at == all[i-1].at+1 {
+					waited++
+				}
+			}
+		}
+		if bound > 20 { // a queue delays those that would overtake
+			if waited == 0 || sum/float64(len(all)) < bound/2 {
+				t.Errorf("U(0,%g): %d packets wait for others, the mean delay is %g ms", bound, waited, sum/float64(len(all)))
+			}
+			continue
+		}
+		// Below the packet time nothing waits. Six standard deviations of the
+		// mean (bound/sqrt(12n)) and of a class of a tenth (sqrt(0.09 n)).
+		if mean := sum / 20000; waited > 0 || math.Abs(mean-bound/2) > 6*bound/math.Sqrt(12*20000) {
+			t.Errorf("U(0,%g): %d packets wait, the mean delay is %g ms", bound, waited, mean)
+		}
+		for i, n := range counts {
+			if math.Abs(float64(n)-2000) > 6*math.Sqrt(0.09*20000) {
+				t.Errorf("U(0,%g): %d of 20,000 delays in tenth %d", bound, n, i)
+			}
+		}
+	}
+}
+
+// TestReorderedByTime: the share asked for is late by exactly the time asked
+// for, all others not at all, and copies come of either.
+func TestReorderedByTime(t *testing.T) {
+	const lateUs, n = 30_000, 20000
+	seen := map[uint32]int{}
+	var late, copies, lateCopies int
+	for _, p := range arrivalsOf(t, Impairment{ReorderPct: 2, ReorderMs: lateUs / 1000, DuplicatePct: 5}) {
+		by := p.at - p.sent
+		if p.copied {
+			by -= 300
+		}
+		if by != 0 && by != lateUs {
+			t.Fatalf("number %d is %d us late", p.ext, by)
+		}
+		switch {
+		case p.copied:
+			copies++
+			if by > 0 {
+				lateCopies++
+			}
+		case by > 0:
+			late++
+		}
+		seen[p.ext]++
+	}
+	if len(seen) != n {
+		t.Errorf("%d numbers of %d arrived", len(seen), n)
+	}
+	near := func(what string, got, share float64) {
+		t.Helper()
+		if sigma := math.Sqrt(share * (1 - share) / n); math.Abs(got/n-share) > 6*sigma {
+			t.Errorf("%s: %g of %d, want %g", what, got, n, share*n)
+		}
+	}
+	near("late", float64(late), 0.02)
+	near("copies", float64(copies), 0.05)
+	near("copies of late ones", float64(lateCopies), 0.02*0.05)
+}
+
+// TestDrift: packets leave as much too early or too late as the clock is wrong.
+func TestDrift(t *testing.T) {
+	for _, ppm := range []float64{0, 12, 500, -75} {
+		all := arrivalsOf(t, Impairment{DriftPpm: ppm})
+		took := float64(all[len(all)-1].at-all[0].at) / 1e6
+		want := float64(len(all)-1) * 0.02 * (1 - ppm/1e6)
+		if len(all) != 20000 || math.Abs(took-want) > 2e-6 {
+			t.Errorf("%g ppm: %d packets took %.6f s, want %.6f", ppm, len(all), took, want)
+		}
+	}
+}
+
 func TestCallsRefuses(t *testing.T) {
 	for _, f := range []struct {
 		o    Options
@@ -97,6 +215,8 @@ func TestCallsRefuses(t *testing.T) {
 		{Options{Impairment: Impairment{JitterMs: -1}}, "jitter -1"},
 		{Options{Impairment: Impairment{LossPct: math.NaN()}}, "loss NaN"},
 		{Options{Impairment: Impairment{LossPct: 90, Burst: 2}}, "at least 9"},
+		{Options{Impairment: Impairment{DriftPpm: -10_001}}, "drift -10001"},
+		{Options{Impairment: Impairment{DriftPpm: math.NaN()}}, "drift NaN"},
 		{Options{Concurrent: 7_000_000}, "concurrent 7000000"},
 		{Options{Calls: -1}, "calls -1"},
 	} {

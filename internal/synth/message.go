@@ -19,6 +19,7 @@ type msg struct {
 	start     string // the start line
 	head      []field
 	body      string
+	sdp       *sdp // that body is; nil where it is something else
 	compact   bool
 	transport packet.Transport
 
@@ -42,7 +43,13 @@ func withBody(kind, body string) mod {
 	}
 }
 
-func withSDP(s *sdp) mod { return withBody("application/sdp", s.String()) }
+func withSDP(s *sdp) mod {
+	set := withBody("application/sdp", s.String())
+	return func(m *msg) {
+		set(m)
+		m.sdp = s
+	}
+}
 
 // to replaces the Request-URI.
 func to(uri string) mod {

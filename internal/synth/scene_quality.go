@@ -14,9 +14,7 @@ func (s *script) spoken(d *dialog, c setup, parts []part, flags ...string) (a, b
 		a = s.stream(d, "a", d.senderA, s.alice.rtp, s.bob.rtp, parts...)
 	}
 	b = s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, length))
-	if a != nil {
-		s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), length)
-	}
+	s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), length)
 	s.wait(length + 30*time.Millisecond)
 	d.ended(c, flags...)
 	return a, b
@@ -29,7 +27,8 @@ func mediaStopsEarly(s *script) {
 	s.spoken(d, d.connect(), []part{audio(pcmu, 10*time.Second)})
 }
 
-// oneWayMedia: the caller sends nothing at all. Flag one_way_audio.
+// oneWayMedia: the caller sends nothing at all, and reports what it hears.
+// Flag one_way_audio.
 func oneWayMedia(s *script) {
 	d := s.call(s.alice, s.bob)
 	s.spoken(d, d.connect(), nil, "one_way_audio")
@@ -75,9 +74,12 @@ func rtpFromStranger(s *script) {
 	d := s.call(s.alice, s.bob)
 	c := d.connect()
 	s.wait(20 * time.Millisecond)
-	s.stream(d, "a", d.senderA, stranger, s.bob.rtp, audio(pcmu, 20*time.Second)).matched("nat")
-	s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, 20*time.Second))
-	s.wait(20*time.Second + 30*time.Millisecond)
+	const length = 20 * time.Second
+	a := s.stream(d, "a", d.senderA, stranger, s.bob.rtp, audio(pcmu, length)).matched("nat")
+	b := s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, length))
+	s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), length)
+	s.rtcp[len(s.rtcp)-2].src = next(stranger) // the callee's go where SDP says
+	s.wait(length + 30*time.Millisecond)
 	d.ended(c, "source_mismatch")
 }
 
@@ -122,10 +124,33 @@ func clockDrift(s *script) {
 	c := d.connect()
 	s.wait(20 * time.Millisecond)
 	const length = 21 * time.Second
-	s.stream(d, "a", d.senderA, s.alice.rtp, s.bob.rtp, audio(pcmu, length)).drift = 500
-	s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, length))
+	a := s.stream(d, "a", d.senderA, s.alice.rtp, s.bob.rtp, audio(pcmu, length))
+	a.impaired.DriftPpm = 500
+	b := s.stream(d, "b", d.senderB, s.bob.rtp, s.alice.rtp, audio(pcmu, length))
+	s.reports(a, b, next(s.alice.rtp), next(s.bob.rtp), length)
 	s.wait(length)
 	d.ended(c)
+}
+
+// timestampJumps: the caller's timestamp is set anew again and again, by less
+// than ten seconds, as where a gateway puts announcements in; its sequence
+// numbers go on, and so does the time.
+func timestampJumps(s *script) {
+	d := s.call(s.alice, s.bob)
+	var parts []part
+	for _, ms := range []int32{-9000, 7500, 300, -250, 1000, -4000, 120, -3000, 5000} {
+		parts = append(parts, audio(pcmu, 2*time.Second), part{kind: pausePart, jump: uint32(8 * ms)})
+	}
+	s.spoken(d, d.connect(), append(parts, audio(pcmu, 2*time.Second)))
+}
+
+// sequenceRestart: the caller's sequence numbers and timestamp start anew in
+// the middle, as where another box takes over with the same SSRC.
+func sequenceRestart(s *script) {
+	d := s.call(s.alice, s.bob)
+	s.spoken(d, d.connect(), []part{
+		audio(pcmu, 10*time.Second), {kind: pausePart, jump: 1 << 30, restart: 20_000}, audio(pcmu, 10*time.Second),
+	})
 }
 
 // timestampRestart: the caller's timestamp starts anew in the middle; its

@@ -98,6 +98,8 @@ func scenes() []scene {
 		{"dtx-marker", dtx(true)},
 		{"dtx-no-marker", dtx(false)},
 		{"clock-drift", clockDrift},
+		{"sequence-restart", sequenceRestart},
 		{"timestamp-restart", timestampRestart},
+		{"timestamp-jumps", timestampJumps},
 	}
 }

@@ -220,7 +220,7 @@ func (s *script) stream(d *dialog, side string, snd *sender, from, to netip.Addr
 	f.wander = inMicros(naturalWander)
 	f.labels = streamLabels{direction: side, match: "sdp"}
 	if d != nil {
-		f.callID = d.callID
+		f.callID, f.owner = d.callID, d
 	}
 	s.flows = append(s.flows, f)
 	return f
@@ -256,23 +256,32 @@ func (d *dialog) speak(length time.Duration) (a, b *flow) {
 // next is the RTCP port beside an RTP port (RFC 3550 11).
 func next(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), a.Port()+1) }
 
-// reports adds the RTCP of both ends of two opposite flows. b may be nil: one
-// side hears only.
+// reports adds the RTCP of both ends of two opposite flows. One of them may be
+// nil: then that side hears only.
 func (s *script) reports(a, b *flow, portA, portB netip.AddrPort, length time.Duration) {
 	if s.rtcpOff {
 		return
 	}
-	until := s.now + inMicros(length)
 	// The tap is 2 ms from alice's side and 18 ms from bob's.
-	ra := &reporter{src: portA, dst: portB, callID: a.callID, own: a.meter, sender: a.sender, away: 2 * time.Millisecond, due: s.now + 1_200_000, until: until}
-	rb := &reporter{src: portB, dst: portA, callID: a.callID, heard: a.meter, away: 18 * time.Millisecond, due: s.now + 1_700_000, until: until}
-	ra.other, rb.other = rb, ra
-	if b != nil {
-		ra.heard, rb.own, rb.sender = b.meter, b.meter, b.sender
-	} else {
-		rb.sender = s.newSender(s.bob)
+	ra := &reporter{src: portA, dst: portB, away: 2 * time.Millisecond, due: s.now + 1_200_000}
+	rb := &reporter{src: portB, dst: portA, away: 18 * time.Millisecond, due: s.now + 1_700_000}
+	s.speaks(ra, a, rb)
+	s.speaks(rb, b, ra)
+	for _, p := range [...]*reporter{ra, rb} {
+		p.until = s.now + inMicros(length)
+		s.rtcp = append(s.rtcp, p)
 	}
-	s.rtcp = append(s.rtcp, ra, rb)
+}
+
+// speaks says that p sends f and the other hears it, or, without f, that p
+// only hears.
+func (s *script) speaks(p *reporter, f *flow, other *reporter) {
+	p.other = other
+	if f == nil {
+		p.sender = s.newSender(s.alice) // whose SSRC is in reports alone
+		return
+	}
+	p.own, p.sender, p.callID, other.heard, other.callID = f.meter, f.sender, f.callID, f.meter, f.callID
 }
 
 // row states one expected row of calls.
@@ -289,6 +298,7 @@ type row struct {
 	diverted                                       string
 	session                                        *dialog
 	mediaSeen                                      string
+	unseen                                         bool // media goes on where the tap sees none of it
 }
 
 func count(n int) *uint32 { return new(uint32(n)) }
@@ -325,7 +335,7 @@ func (s *script) row(d *dialog, state record.State, w row) {
 	} else if state == record.Answered {
 		c.ToTag = d.toTag
 	}
-	c.endsWithMedia = w.endsWithMedia
+	c.endsWithMedia, c.unseen, c.dialog = w.endsWithMedia, w.unseen, d
 	if w.by != "" {
 		c.HangupBy = new(w.by)
 	}

@@ -61,7 +61,12 @@ type CallTruth struct {
 	// whoever links legs; rows with the same Session have one session_id.
 	Session string `json:"session"`
 
+	ASilentMs *float64 `json:"a_silent_ms"`
+	BSilentMs *float64 `json:"b_silent_ms"`
+
 	endsWithMedia bool // EndTime is that of the last media packet
+	unseen        bool // media goes on where the tap sees none of it
+	dialog        *dialog
 }
 
 // StreamTruth is one RTP stream as the tap saw it. Packets lost before the
@@ -94,6 +99,7 @@ type StreamTruth struct {
 	Lost       uint64  `json:"lost"`
 	LossPct    float64 `json:"loss_pct"` // of expected
 	Duplicates uint64  `json:"duplicates"`
+	Restarts   uint64  `json:"restarts"`  // of the sequence numbers
 	Reordered  uint64  `json:"reordered"` // arrived after one with a higher number, for the first time
 	DTMFEvents uint64  `json:"dtmf_events"`
 	CNPackets  uint64  `json:"cn_packets"`
@@ -104,6 +110,14 @@ type StreamTruth struct {
 	DelayMaxMs   float64  `json:"delay_max_ms"`
 	LossBurst    float64  `json:"loss_burst_mean"` // packets lost in a row, mean; 0 without loss
 	BurstR       float64  `json:"burst_r"`         // LossBurst over that of random loss, 1 at least; 0 without loss
+	LossBursts   []uint32 `json:"loss_bursts"`     // bursts of length 1, 2 ... 10 and more
+
+	// Of video; nil of everything else.
+	Frames        *uint64  `json:"frames"` // of which a packet arrived
+	FPS           *float64 `json:"fps"`
+	FrameGapMaxMs *float64 `json:"frame_gap_max_ms"`
+	Freezes       *uint64  `json:"freezes"` // webrtc-stats' freezeCount, by arrival
+	FreezeMs      *float64 `json:"freeze_ms"`
 
 	LostSeqs      []uint16 `json:"lost_seqs"` // in order of sending
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
@@ -135,6 +149,9 @@ type streamLabels struct {
 	match     string
 }
 
+// run32 is n extended sequence numbers from the first on.
+type run32 struct{ first, n uint32 }
+
 // streamMeter counts one stream the plain way: a bit for each packet.
 type streamMeter struct {
 	key    streamKey
@@ -145,12 +162,16 @@ type streamMeter struct {
 	high   uint32
 	first  micros
 	last   micros
-	codec  codec
-	sent   uint64
-	number uint64 // of arrivals
-	bytes  uint64
-	octets uint64 // sent
-	unique uint64
+	frames []frame
+	// restarts are numbers that were never used.
+	restarts []run32
+	gaps     []span // of more than a second, that its sender did not tell
+	codec    codec
+	sent     uint64
+	number   uint64 // of arrivals
+	bytes    uint64
+	octets   uint64 // sent
+	unique   uint64
 
 	duplicates, reordered []uint16
 	events, noise         uint64
@@ -158,6 +179,7 @@ type streamMeter struct {
 	delaySum              float64
 	delayMax              micros
 	copies                uint64
+	silences              uint32 // of the latest packet
 
 	jitter          float64 // RFC 3550 A.8, clock units
 	jitterSum       float64
@@ -166,6 +188,7 @@ type streamMeter struct {
 	jitterSteps     uint64 // values of it: one fewer, for the first packet gives none
 	previousArrival micros
 	previousTS      uint32
+	previousJumped  uint32
 
 	report *rtcpAbout
 }
@@ -221,8 +244,11 @@ func (m *streamMeter) arrived(e *emission) {
 	if m.number == 0 {
 		m.first, m.low, m.high = e.at, p.ext, p.ext
 	}
+	if m.number > 0 && e.at-m.last > silentFrom && p.silences == m.silences {
+		m.gaps = append(m.gaps, span{m.last, e.at})
+	}
 	m.number++
-	m.last = e.at
+	m.last, m.silences = e.at, p.silences
 	m.bytes += uint64(e.flow.payloadSize(p))
 	if !p.copied {
 		late := p.at - p.sent
@@ -257,7 +283,9 @@ func (m *streamMeter) arrived(e *emission) {
 	case noisePart:
 		m.noise++
 		return
-	case audioPart, videoPart, pausePart:
+	case videoPart:
+		m.frames = framed(m.frames, p.ts, e.at)
+	case audioPart, pausePart:
 	}
 	if m.codec.name == "" {
 		m.codec = p.part.codec
@@ -265,13 +293,18 @@ func (m *streamMeter) arrived(e *emission) {
 	// RFC 3550 A.8: J += (|D| - J)/16 over consecutive arrivals.
 	if m.jitterN > 0 {
 		d := float64(e.at-m.previousArrival)*float64(m.codec.clock)/1e6 - float64(int32(p.ts-m.previousTS))
-		if d = max(d, -d); d <= 10*float64(m.codec.clock) { // else the timestamp began anew: that is no delay
+		// Where the timestamp was set anew by more than ten seconds the packet only
+		// begins anew; a smaller jump is taken out.
+		if d = max(d, -d); d <= 10*float64(m.codec.clock) {
+			jump := float64(int32(p.jumped - m.previousJumped))
+			d = float64(e.at-m.previousArrival)*float64(m.codec.clock)/1e6 - float64(int32(p.ts-m.previousTS)) + jump
+			d = max(d, -d)
 			m.jitterSteps++
 			m.jitter += (d - m.jitter) / 16
 			m.jitterSum += m.jitter
 		}
 	}
-	m.previousArrival, m.previousTS = e.at, p.ts
+	m.previousArrival, m.previousTS, m.previousJumped = e.at, p.ts, p.jumped
 	m.jitterN++
 	m.jitterMax = max(m.jitterMax, m.jitter)
 }
@@ -280,26 +313,45 @@ func (m *streamMeter) expected() uint64 {
 	if m.number == 0 {
 		return 0
 	}
-	return uint64(m.high-m.low) + 1
+	n := uint64(m.high-m.low) + 1
+	for _, r := range m.begun() {
+		n -= uint64(r.n)
+	}
+	return n
 }
 
-// losses lists the numbers between low and high that never came, and how
-// many runs they form.
-func (m *streamMeter) losses() (seqs []uint16, runs int) {
-	before := false
-	seqs = []uint16{}
-	for ext := m.low; m.number > 0 && ext <= m.high; ext++ {
-		at := ext - m.base
-		gone := m.seen[at/64]&(1<<(at%64)) == 0
-		if gone {
-			seqs = append(seqs, uint16(ext))
-			if !before {
-				runs++
-			}
-		}
-		before = gone
+// begun are the restarts behind which a packet arrived.
+func (m *streamMeter) begun() []run32 {
+	n := 0
+	for n < len(m.restarts) && m.restarts[n].first < m.high {
+		n++
 	}
-	return seqs, runs
+	return m.restarts[:n]
+}
+
+// losses lists the numbers between low and high that never came, how many runs
+// they form, and how many of those are of length 1, 2 ... 10 and more.
+func (m *streamMeter) losses() (seqs []uint16, runs int, bursts []uint32) {
+	length := 0
+	seqs, bursts = []uint16{}, make([]uint32, 10)
+	restarts := m.begun()
+	for ext := m.low; m.number > 0 && ext <= m.high; ext++ {
+		if len(restarts) > 0 && ext == restarts[0].first {
+			ext += restarts[0].n
+			restarts = restarts[1:]
+		}
+		at := ext - m.base
+		switch gone := m.seen[at/64]&(1<<(at%64)) == 0; {
+		case gone:
+			seqs = append(seqs, uint16(ext))
+			length++
+		case length > 0: // the highest number is never gone
+			runs++
+			bursts[min(length, 10)-1]++
+			length = 0
+		}
+	}
+	return seqs, runs, bursts
 }
 
 func (r *run) truth(c Capture) Truth {
@@ -316,13 +368,15 @@ func (r *run) truth(c Capture) Truth {
 		}
 	}
 	for i := range t.Calls {
-		if c := &t.Calls[i]; c.endsWithMedia {
+		c := &t.Calls[i]
+		if c.endsWithMedia {
 			for _, s := range t.Streams {
 				if s.CallID != nil && *s.CallID == c.CallID && (c.EndTime == nil || s.EndTime.After(*c.EndTime)) {
 					c.EndTime = new(s.EndTime)
 				}
 			}
 		}
+		c.ASilentMs, c.BSilentMs = r.silentMs(c, "a"), r.silentMs(c, "b")
 	}
 	slices.SortStableFunc(t.Streams, func(a, b StreamTruth) int { return a.StartTime.Compare(b.StartTime) })
 	return t
@@ -335,7 +389,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		SrcIP: m.key.src.Addr(), SrcPort: m.key.src.Port(), DstIP: m.key.dst.Addr(), DstPort: m.key.dst.Port(),
 		Match: f.labels.match, PayloadType: m.codec.pt, Codec: m.codec.name, ClockRate: m.codec.clock,
 		PtimeMs: float64(m.codec.ptime) / 1e6, SRTP: f.sender.srtp, StartTime: r.time(m.first), EndTime: r.time(m.last),
-		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(),
+		Sent: m.sent, Packets: m.number, Bytes: m.bytes, Expected: m.expected(), Restarts: uint64(len(m.begun())),
 		Duplicates: uint64(len(m.duplicates)), Reordered: uint64(len(m.reordered)),
 		DTMFEvents: m.events, CNPackets: m.noise, DuplicateSeqs: append([]uint16{}, m.duplicates...), ReorderedSeqs: append([]uint16{}, m.reordered...),
 	}
@@ -347,9 +401,10 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 	}
 	if m.codec.name == vp8.name {
 		s.Media = "video"
+		s.framesTruth(m.frames)
 	}
 	var runs int
-	s.LostSeqs, runs = m.losses()
+	s.LostSeqs, runs, s.LossBursts = m.losses()
 	s.Lost = uint64(len(s.LostSeqs))
 	s.LossPct = 100 * float64(s.Lost) / float64(s.Expected)
 	if runs > 0 {
