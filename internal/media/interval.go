@@ -3,6 +3,8 @@ package media
 import (
 	"slices"
 	"time"
+
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 // interval is what happened between two multiples of Interval. Packets, bytes
@@ -197,6 +199,9 @@ func (m *Meter) closeCurrent() {
 		m.cur.absorb(&m.prev)
 		m.seq.curMark = m.seq.prevMark // stragglers of both count in the joined one
 	}
+	if m.sound != nil {
+		m.sound.roll(m.prev.open)
+	}
 	m.prev = m.cur
 	m.cur = interval{}
 	m.seq.roll()
@@ -273,6 +278,9 @@ func (m *Meter) take(r *Report) {
 		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.lost})
 	}
 	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
+	if m.sound != nil {
+		r.Signal, m.sound.prev = m.sound.prev, signal.Sums{}
+	}
 	m.prev.open = false
 	m.setDue()
 }

@@ -59,6 +59,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 			return append(strconv.AppendUint(append(dst, ','), uint64(c[1]), 10), ']')
 		})
 	}
+	if r.Signal.Samples > 0 {
+		dst = appendSignal(key(dst, "signal"), &r.Signal)
+	}
 	if r.SSRCChanged {
 		dst = append(key(dst, "ssrc_changed"), "true"...)
 	}
@@ -154,6 +157,8 @@ func ParseReport(b []byte) (Report, error) {
 			r.Holes = boundedArray(&s, maxHoles, s.hole)
 		case "jitter_spread":
 			r.JitterSpread = boundedArray(&s, spreadBuckets, s.spreadCount)
+		case "signal":
+			r.Signal = s.signal()
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}
@@ -166,6 +171,9 @@ func ParseReport(b []byte) (Report, error) {
 	}
 	if r.Delta.Lost > r.Delta.Expected || r.Total.Lost > r.Total.Expected {
 		return Report{}, fmt.Errorf("parse stream report: SSRC %d lost more packets than were expected", r.SSRC)
+	}
+	if !r.Signal.Sound() {
+		return Report{}, fmt.Errorf("parse stream report: SSRC %d is louder or longer than can be", r.SSRC)
 	}
 	return r, nil
 }
