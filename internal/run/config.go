@@ -84,6 +84,7 @@ type Dialog struct {
 type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
 	JitterBuffer string    `yaml:"jitter_buffer"`
+	Signal       string    `yaml:"signal"`
 	Coverage     []Network `yaml:"coverage"`
 	HeuristicRTP bool      `yaml:"heuristic_rtp"`
 	Idle         Duration  `yaml:"idle"`

@@ -9,9 +9,9 @@ type band struct {
 	s, sz int32    // the predicted sample, and what the zeros give of it
 	a     [2]int32 // poles
 	b     [6]int32 // zeros
-	r     [2]int32 // reconstructed samples before, the latest first
+	r     [2]int32 // twice the reconstructed samples before, the latest first
 	p     [2]int32 // the same without the poles
-	d     [6]int32 // quantised differences before, the latest first
+	d     [6]int32 // twice the quantised differences before, the latest first
 	nb    int32    // logarithm of the scale factor
 	det   int32    // scale factor
 }
@@ -71,31 +71,28 @@ func (x *band) adapt(d int32) {
 	limit := 15360 - a2
 	a1 = min(max(a1, -limit), limit)
 
-	// UPZERO, DELAYA and FILTEZ in one way through the zeros.
+	// UPZERO, DELAYA and FILTEZ in one way through the zeros, which their leak
+	// keeps within 16 bits.
 	step := int32(128)
 	if d == 0 {
 		step = 0
 	}
 	var zeros int32
-	latest := d
-	for i := range x.b {
-		b := x.b[i] * 32640 >> 15
-		if negative(x.d[i]) == negative(d) {
-			b += step
-		} else {
-			b -= step
-		}
-		x.b[i] = saturate(b)
-		x.d[i], latest = latest, x.d[i]
-		zeros += x.b[i] * saturate(2*x.d[i]) >> 15
+	latest := saturate(2 * d)
+	for i, before := range x.d {
+		opposed := (before ^ d) >> 31 // -1 where their signs differ, else 0
+		b := x.b[i]*32640>>15 + (step ^ opposed) - opposed
+		x.b[i], x.d[i] = b, latest
+		zeros += b * latest >> 15
+		latest = before
 	}
 	x.sz = saturate(zeros)
 
 	// DELAYA, FILTEP, PREDIC
 	x.a = [2]int32{a1, a2}
 	x.p = [2]int32{p, x.p[0]}
-	x.r = [2]int32{r, x.r[0]}
-	poles := saturate(a1*saturate(2*x.r[0])>>15 + a2*saturate(2*x.r[1])>>15)
+	x.r = [2]int32{saturate(2 * r), x.r[0]}
+	poles := saturate(a1*x.r[0]>>15 + a2*x.r[1]>>15)
 	x.s = saturate(poles + x.sz)
 }
 
