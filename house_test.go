@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 
 	"analyzer": {
 		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/detect", "internal/record",
-		"internal/e164",
+		"internal/e164", "internal/signal",
 	},
 	"internal/chdb": {},
 	"internal/run":  {},

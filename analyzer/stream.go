@@ -88,6 +88,7 @@ type stream struct {
 	spread      []media.SpreadCount
 	holes       []media.Hole
 	skew        skew
+	sound       *sound // nil where nothing was decoded
 
 	quality media.Quality
 	jitter  jitterSum
@@ -226,6 +227,7 @@ func (s *stream) take(r *media.Report) {
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
 	}
+	s.hear(r)
 	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
 }
 
@@ -310,7 +312,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	s.payloads = nil
-	s.heard, s.holes = media.Heard{}, nil
+	s.heard, s.holes, s.sound = media.Heard{}, nil, nil
 }
 
 func (a *Analyzer) closeStreams() {

@@ -72,6 +72,8 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		r.RtcpLost, r.RtcpLossPct, r.RtcpJitterMs, r.RttMs = side.RtcpLost, side.RtcpLossPct, side.RtcpJitterMs, side.RttMs
 	}
 	a.heardRow(r, s)
+	sum := soundOf([]*stream{s})
+	soundRow(&r.Sound, &sum)
 	a.scoreRow(r, s)
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")

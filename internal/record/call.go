@@ -134,6 +134,7 @@ type Side struct {
 	RtcpLossPct  *float64 `json:"rtcp_loss_pct"`
 	RtcpJitterMs *float64 `json:"rtcp_jitter_ms"`
 	RttMs        *float64 `json:"rtt_ms"` // of this segment
+	Sound        `prefix:""`
 }
 
 // Attempt is one downstream try of a call: a fork, a carrier, a redirect, an
