@@ -26,7 +26,7 @@ var (
 // case sends 500 packets from alice to bob; want is how many were decoded.
 func TestListensToPlainMediaOnly(t *testing.T) {
 	const keys = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
-	const print = "a=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n"
+	const cert = "a=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n"
 	type sdp struct{ proto, attrs string }
 	plain := sdp{"RTP/AVP", ""}
 	for name, c := range map[string]struct {
@@ -41,8 +41,8 @@ func TestListensToPlainMediaOnly(t *testing.T) {
 		"SDES":                    {&sdp{"RTP/SAVP", keys}, &sdp{"RTP/SAVP", keys}, nil, 0},
 		"keys offered, not taken": {&sdp{"RTP/AVP", keys}, &plain, nil, 0},
 		"keys answered":           {&plain, &sdp{"RTP/AVP", keys}, nil, 0},
-		"DTLS":                    {&sdp{"UDP/TLS/RTP/SAVPF", print}, &sdp{"UDP/TLS/RTP/SAVPF", print}, nil, 0},
-		"a fingerprint alone":     {&sdp{"RTP/AVP", print}, &plain, nil, 0},
+		"DTLS":                    {&sdp{"UDP/TLS/RTP/SAVPF", cert}, &sdp{"UDP/TLS/RTP/SAVPF", cert}, nil, 0},
+		"a fingerprint alone":     {&sdp{"RTP/AVP", cert}, &plain, nil, 0},
 		"a secure profile alone":  {&sdp{"RTP/SAVPF", ""}, nil, nil, 0},
 		"ZRTP":                    {&plain, &plain, func(x *tap) { x.udp(5*time.Second, alice, bob, zrtpHello) }, 200},
 		"DTLS beside SDP":         {&plain, &plain, func(x *tap) { x.udp(5*time.Second, bob, alice, clientHello) }, 200},

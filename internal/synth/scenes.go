@@ -99,5 +99,10 @@ func scenes() []scene {
 		{"dtx-no-marker", dtx(false)},
 		{"clock-drift", clockDrift},
 		{"timestamp-restart", timestampRestart},
+		{"silent-audio", silentAudio(pcma)},
+		{"silent-audio-g722", silentAudio(g722)},
+		{"silent-on-hold", silentOnHold},
+		{"tone-level", toneLevel},
+		{"clipped-audio", clippedAudio},
 	}
 }
