@@ -143,8 +143,11 @@ func (s *story) unknown(lacks []string) {
 	case c.MediaSeen == "none":
 		add("No media came by, though an agent sees these addresses: so there is no codec, loss or MOS.")
 	}
-	for _, d := range s.sides {
+	for i, d := range s.sides {
 		s.doubts(d, add)
+		if d.sums.SilencePct == nil && d.sums.Packets != nil && s.sides[1-i].sums.SilencePct != nil {
+			add("What the %s's packets carry is unknown: they are encrypted, or of a codec that is not decoded.", d.who)
+		}
 	}
 	if media && c.MosCQ == nil && established {
 		add("MOS-CQ is unknown: no RTCP tells a round trip, and a delay of 0 would be a claim.")
