@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -30,6 +31,32 @@ func compareSound(t *testing.T, name string, w synth.StreamTruth, r *record.Stre
 	is("clipping_pct", r.ClippingPct, w.ClippingPct, 0.001)
 	if (r.NoiseDBov != nil) != (w.SilencePct != nil && *w.SilencePct > 0) {
 		t.Errorf("%s: noise_dbov is %s", name, show(r.NoiseDBov))
+	}
+}
+
+// TestCorpusSound compares a real call with what ffmpeg's decoder and the plain
+// sum of squares by packet gave of its payloads.
+func TestCorpusSound(t *testing.T) {
+	_, source, err := openFiles([]string{filepath.Join(corpusDir(t), "odedshimon+BruteShark", "sip-rtp-g711.pcap")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := run.Default()
+	config.Media.Signal = "on"
+	got := readWith(t, &reading{source: source, config: config, node: "local"})
+	want := map[uint32][2]float64{876456347: {-30.765, 16.706}, 876608052: {-30.705, 16.425}}
+	for _, s := range got.streams {
+		w, ok := want[s.SSRC]
+		if !ok {
+			continue
+		}
+		delete(want, s.SSRC)
+		if s.LevelDBov == nil || math.Abs(*s.LevelDBov-w[0]) > 0.001 || math.Abs(*s.SilencePct-w[1]) > 0.001 {
+			t.Errorf("SSRC %d: %s dBov, %s %% silent, want %v", s.SSRC, show(s.LevelDBov), show(s.SilencePct), w)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("no streams %v", want)
 	}
 }
 
