@@ -14,6 +14,9 @@ import (
 // reporter's.
 const mostReports = 6
 
+// mostLacks are told of one by one.
+const mostLacks = 4
+
 // told are the quality reports of endpoints and switches, beside ours.
 func (s *story) told() {
 	if len(s.reports) == 0 {
@@ -157,6 +160,9 @@ func (s *story) unknown(lacks []string) {
 	}
 	if has("plc_assumed") {
 		add("G.711 is scored as if its receiver conceals loss, which nobody can see (media.g711_plc).")
+	}
+	if len(lacks) > mostLacks {
+		lacks = []string{strings.Join(lacks, ", ")}
 	}
 	for _, l := range lacks {
 		add("This store has no %s: it was made by an older release, and what it would say is unknown.", l)

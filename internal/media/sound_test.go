@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/signal"
@@ -130,6 +131,13 @@ func TestSoundOfCutPackets(t *testing.T) {
 	var r Report
 	if !m.Final(&r) || r.Signal.Samples != 38 {
 		t.Errorf("%+v", r.Signal)
+	}
+}
+
+// TestSoundIsSmall: what decoding adds to a stream beside G.722's decoder.
+func TestSoundIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(sound{}); n > 128 {
+		t.Errorf("the sound of a stream takes %d bytes", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // ffmpeg runs an independent codec: in is raw audio of one format, the result
@@ -306,6 +307,12 @@ func TestSilenceIsRelearned(t *testing.T) {
 	half := part.Measure(G722, payload[16000:])
 	if diff := 10 * math.Log10(float64(half.Energy)/float64(half.Samples)*float64(want.Samples)/float64(want.Energy)); math.Abs(diff) > 0.2 {
 		t.Errorf("from the middle on it is off by %.2f dB", diff)
+	}
+}
+
+func TestDecoderIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(band{}); n > 128 {
+		t.Errorf("the decoder of G.722 takes %d bytes", n)
 	}
 }
 
