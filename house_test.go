@@ -22,13 +22,14 @@ var allowed = map[string][]string{
 	"internal/sip":    {},
 	"internal/emodel": {},
 	"internal/record": {},
+	"internal/signal": {},
 	"internal/e164":   {},
 	"schemas":         {},
 	"dashboards":      {},
 
 	"internal/hep":    {"internal/packet"},
 	"agent/capture":   {"internal/packet"},
-	"internal/media":  {"internal/packet", "internal/emodel", "internal/record"},
+	"internal/media":  {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
 	"analyzer/dialog": {"internal/packet", "internal/sip", "internal/record"},
 	"internal/bus":    {"internal/packet", "internal/hep"},
 	"internal/store":  {"internal/record", "schemas"},
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 
 	"analyzer": {
 		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/detect", "internal/record",
-		"internal/e164",
+		"internal/e164", "internal/signal",
 	},
 	"internal/chdb": {},
 	"internal/run":  {},

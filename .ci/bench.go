@@ -32,6 +32,7 @@ type row struct {
 var rows = []row{
 	{"earshot read, three jitter-buffer models", "cmd/earshot Read/earshot", "packets/cpu-s", "Read/loop", "bare loop: decode, RFC 3550 in a map", "2,000,000"},
 	{"earshot read, no jitter-buffer model", "cmd/earshot Read/no-buffers", "packets/cpu-s", "Read/loop", "bare loop: decode, RFC 3550 in a map", "5,000,000"},
+	{"earshot read, three models and G.711 decoded", "cmd/earshot Read/signal", "packets/cpu-s", "Read/earshot", "nothing decoded", ""},
 	{"", "cmd/earshot Read/earshot", "packets/cpu-s", "Read/file", "reading the file only", ""},
 	{"earshot read, signalling", "cmd/earshot ReadSIP/earshot", "messages/cpu-s", "", "", ""},
 	{"RTP packet in the agent, 400 streams", "agent ObserveRTP/400", "ns/op", "ObserveRTP/floor", "the meter alone", ""},
@@ -39,6 +40,8 @@ var rows = []row{
 	{"HEP3 receive on UDP, filter, bus", "cmd/earshot Receive/collector", "packets/cpu-s", "Receive/count", "receiving and counting", ""},
 	{"SIP scan of an INVITE", "internal/sip Parse/invite", "ns/op", "Floor", "finding the lines", "1,000, no allocation"},
 	{"RTP header", "internal/media ParseRTP", "ns/op", "", "", ""},
+	{"20 ms of G.711 decoded", "internal/signal Measure/PCMU", "ns/op", "", "", ""},
+	{"20 ms of G.722 decoded", "internal/signal Measure/G722", "ns/op", "", "", ""},
 	{"messages into ClickHouse", "internal/store Store/messages/30000", "rows/s", "Store/messages/30000/floor", "sending filled columns", ""},
 	{"calls into ClickHouse", "internal/store Store/calls/30000", "rows/s", "Store/calls/30000/floor", "sending filled columns", ""},
 }

@@ -30,6 +30,9 @@ type Options struct {
 	StreamIdle time.Duration
 	// NoBuffers runs no jitter-buffer models: late packets count as heard.
 	NoBuffers bool
+	// Signal decodes the sound of G.711 and G.722 that SDP announced and did not
+	// encrypt: level, silence and clipping. Nothing of it is kept.
+	Signal bool
 	// Guess meters RTP that no SDP announced, once it looks like a stream.
 	Guess bool
 }
@@ -167,10 +170,12 @@ func (a *Agent) observeOther(p *packet.Packet) {
 		a.Counters.STUN++
 	case media.ClassDTLS:
 		a.Counters.DTLS++
+		a.announce.seal(p.Src, p.Dst)
 	case media.ClassTURN:
 		a.Counters.TURN++
 	case media.ClassZRTP:
 		a.Counters.ZRTP++
+		a.announce.seal(p.Src, p.Dst)
 	case media.ClassT38:
 		a.Counters.UDPTL++
 	case media.ClassUnknown, media.ClassRTP, media.ClassRTCP:

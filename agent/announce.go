@@ -19,6 +19,9 @@ type announcement struct {
 	payloads []told
 	seen     time.Time
 	version  uint32 // grows with every SDP that names the address
+	// sealed is whether media here may be encrypted: SDP of its newest call said
+	// so once, or keys were agreed on between the addresses (DTLS, ZRTP).
+	sealed bool
 }
 
 // use is one call's use of a media address.
@@ -73,14 +76,14 @@ func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
 		}
 		list := formats(s.Media[:i+1])
 		addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
-		n.add(addr, callID, list, at)
+		n.add(addr, callID, list, m.Crypto, at)
 		if rtcp := m.RTCP(); rtcp.Addr().IsValid() && !m.RTCPMux {
 			n.addRTCP(netip.AddrPortFrom(rtcp.Addr().Unmap(), rtcp.Port()), callID, at)
 		}
 		for j := range m.Candidates {
 			c := m.Candidates[j].Addr
 			if m.Candidates[j].Component == 1 && c.Addr().IsValid() && !c.Addr().IsUnspecified() {
-				n.add(netip.AddrPortFrom(c.Addr().Unmap(), c.Port()), callID, list, at)
+				n.add(netip.AddrPortFrom(c.Addr().Unmap(), c.Port()), callID, list, m.Crypto, at)
 			}
 		}
 	}
@@ -108,7 +111,7 @@ func formats(lines []sip.Media) []told {
 	return list
 }
 
-func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Time) {
+func (n *announcements) add(addr addrKey, callID []byte, list []told, sealed bool, at time.Time) {
 	e := n.byAddr[addr]
 	if e == nil {
 		if len(n.byAddr) >= n.max {
@@ -119,6 +122,7 @@ func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Ti
 	}
 	e.seen = at
 	e.payloads = list
+	e.sealed = sealed || e.sealed && e.calls[0].call == string(callID)
 	e.version++
 	if e.calls[0].call != string(callID) {
 		i := 1
@@ -133,6 +137,17 @@ func (n *announcements) add(addr addrKey, callID []byte, list []told, at time.Ti
 		e.calls[0] = newest
 	}
 	n.version++
+}
+
+// seal notes that two addresses agree on keys beside SDP.
+func (n *announcements) seal(src, dst addrKey) {
+	for _, addr := range [...]addrKey{src, dst} {
+		if e := n.byAddr[addr]; e != nil && !e.sealed {
+			e.sealed = true
+			e.version++
+			n.version++
+		}
+	}
 }
 
 func (n *announcements) addRTCP(addr addrKey, callID []byte, at time.Time) {

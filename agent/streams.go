@@ -129,6 +129,7 @@ func (a *Agent) look(s *stream) {
 		a.streams.guesses--
 	}
 	s.tell()
+	a.listen(s)
 	call, since := a.announce.pair(s.src, s.dst)
 	if call == "" || call == s.callID {
 		return
@@ -145,6 +146,7 @@ func (a *Agent) look(s *stream) {
 		s.reported = false
 		s.meter.Reset(ssrc, false)
 		s.tell()
+		a.listen(s)
 	}
 	s.callID = call
 }
@@ -166,6 +168,20 @@ func (s *stream) tell() {
 			s.meter.SetPayload(p.pt, p.name, p.clock)
 		}
 	}
+}
+
+// listen has the meter decode the stream if it is known what its payload is,
+// and that it is not encrypted: where no SDP was seen it may be SRTP, which
+// nothing in the packet tells.
+func (a *Agent) listen(s *stream) {
+	if !a.opt.Signal {
+		return
+	}
+	plain := s.from != nil || s.to != nil
+	for _, e := range [...]*announcement{s.from, s.to} {
+		plain = plain && (e == nil || !e.sealed)
+	}
+	s.meter.Listen(plain)
 }
 
 // plausible is whether a stream that no SDP announced is RTP after all:

@@ -72,6 +72,9 @@ func (a *Analyzer) interval(s *stream, r *media.Report) {
 		d := r.Heard.Discarded
 		row.F50Discarded, row.F200Discarded, row.AdaptiveDiscarded = new(d[media.Fixed50]), new(d[media.Fixed200]), new(d[media.Adaptive])
 	}
+	if !s.srtp() {
+		soundRow(&row.Sound, &r.Signal)
+	}
 	if r.Head != 0 {
 		s.head = r.Head
 	}

@@ -116,6 +116,11 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 		a.fillSide(sum, chosen, flags)
 		sum.LastRtpMs = lastRTP(r, chosen, silent[side].known)
+		heard := soundOf(chosen)
+		soundRow(&sum.Sound, &heard)
+		if mute(r, leg, chosen) {
+			flags["silent_audio"] = true
+		}
 	}
 	for _, s := range streams {
 		if s.counts.Packets > 0 && s.key.node != "" && !slices.Contains(r.Nodes, s.key.node) {

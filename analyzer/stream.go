@@ -89,6 +89,7 @@ type stream struct {
 	holes       []media.Hole
 	skew        skew
 	frames      *media.Frames // nil while no report told any
+	sound       *sound        // nil where nothing was decoded
 
 	quality media.Quality
 	jitter  jitterSum
@@ -235,6 +236,7 @@ func (s *stream) take(r *media.Report) {
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
 	}
+	s.hear(r)
 	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
 }
 
@@ -320,7 +322,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	s.payloads = nil
-	s.heard, s.holes = media.Heard{}, nil
+	s.heard, s.holes, s.sound = media.Heard{}, nil, nil
 }
 
 func (a *Analyzer) closeStreams() {

@@ -69,6 +69,8 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	}
 	a.heardRow(r, s)
 	framesRow(r, s)
+	sum := soundOf([]*stream{s})
+	soundRow(&r.Sound, &sum)
 	a.scoreRow(r, s)
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")

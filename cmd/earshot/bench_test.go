@@ -32,6 +32,11 @@ func BenchmarkRead(b *testing.B) {
 			c.Media.JitterBuffer = "none"
 			return int(readFile(t, path, c).frames)
 		}},
+		{"signal", func(t testing.TB, path string) int {
+			c := run.Default()
+			c.Media.Signal = "on"
+			return int(readFile(t, path, c).frames)
+		}},
 		{"loop", readLoop},
 		{"file", readFrames},
 	} {

@@ -17,7 +17,7 @@ func agentOptions(c *run.Config, node string) agent.Options {
 	o.Node, o.AgentID, o.Domain = node, c.Agent.ID, c.Agent.Domain
 	o.UnwrapHEP = c.HEP.Ports
 	o.MaxStreams, o.StreamIdle, o.Guess = c.Media.MaxStreams, time.Duration(c.Media.Idle), c.Media.HeuristicRTP
-	o.NoBuffers = c.Media.JitterBuffer == "none"
+	o.NoBuffers, o.Signal = c.Media.JitterBuffer == "none", c.Media.Signal == "on"
 	return o
 }
 

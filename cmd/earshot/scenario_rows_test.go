@@ -310,4 +310,9 @@ var scenarioLines = map[string][]string{
 	"sequence-restart":      {"answered 200 by caller, media both, attempts 200+"},
 	"timestamp-restart":     {"answered 200 by caller, media both, attempts 200+"},
 	"timestamp-jumps":       {"answered 200 by caller, media both, attempts 200+"},
+	"silent-audio":          {"answered 200 by caller, media both silent_audio, attempts 200+"},
+	"silent-audio-g722":     {"answered 200 by caller, media both silent_audio, attempts 200+"},
+	"silent-on-hold":        {"answered 200 by caller, media both on_hold, attempts 200+"},
+	"tone-level":            {"answered 200 by caller, media both, attempts 200+"},
+	"clipped-audio":         {"answered 200 by caller, media both, attempts 200+"},
 }

@@ -134,6 +134,9 @@ func (s *story) direction(d *direction) {
 	for _, text := range s.silence(d) {
 		row("silence", "%s", text)
 	}
+	for _, text := range d.sound() {
+		row("sound", "%s", text)
+	}
 	if m.HoldMs != nil && *m.HoldMs > 0 {
 		row("hold", "%s", seconds(*m.HoldMs))
 	}

@@ -177,9 +177,38 @@ func twice() *Rows {
 	return rows
 }
 
+// loud is a call whose caller is clipped in two intervals and silent in one,
+// and whose callee nobody could decode.
+func loud() *Rows {
+	rows := &Rows{Calls: []*record.Call{answered(30)}}
+	media(rows, "a", "PCMA", 93.2, zeros(6)...)
+	media(rows, "b", "OPUS", 0, zeros(6)...)
+	rows.Calls[0].A.Sound = record.Sound{LevelDBov: new(-9.8), NoiseDBov: new(-72.2), SilencePct: new(21.4), ClippingPct: new(7.25)}
+	for i, it := range rows.Intervals[:6] {
+		it.Sound = record.Sound{LevelDBov: new(-9.), SilencePct: new(0.), ClippingPct: new([]float64{0, 9, 30, 0, 0, 0.2}[i])}
+	}
+	rows.Intervals[3].Sound = record.Sound{NoiseDBov: new(-72.2), SilencePct: new(100.), ClippingPct: new(0.)}
+	return rows
+}
+
+// mute is a call whose caller's packets carry nothing, and whose callee is faint.
+func mute() *Rows {
+	rows := &Rows{Calls: []*record.Call{answered(20)}}
+	media(rows, "a", "PCMU", 93.2, zeros(4)...)
+	media(rows, "b", "PCMA", 93.2, zeros(4)...)
+	c := rows.Calls[0]
+	c.Flags = []string{"silent_audio"}
+	c.A.Sound = record.Sound{NoiseDBov: new(-127.), SilencePct: new(100.), ClippingPct: new(0.)}
+	c.B.Sound = record.Sound{LevelDBov: new(-48.), SilencePct: new(0.)}
+	for _, it := range rows.Intervals[:4] {
+		it.Sound = c.A.Sound
+	}
+	return rows
+}
+
 func TestText(t *testing.T) {
 	for name, rows := range map[string]*Rows{
-		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(),
+		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(), "loud": loud(), "mute": mute(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Text(rows)

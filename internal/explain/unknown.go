@@ -14,6 +14,9 @@ import (
 // reporter's.
 const mostReports = 6
 
+// mostLacks are told of one by one.
+const mostLacks = 4
+
 // told are the quality reports of endpoints and switches, beside ours.
 func (s *story) told() {
 	if len(s.reports) == 0 {
@@ -161,8 +164,11 @@ func (s *story) unknown(lacks []string) {
 	case c.MediaSeen == "none":
 		add("No media came by, though an agent sees these addresses: so there is no codec, loss or MOS.")
 	}
-	for _, d := range s.sides {
+	for i, d := range s.sides {
 		s.doubts(d, add)
+		if d.sums.SilencePct == nil && d.sums.Packets != nil && s.sides[1-i].sums.SilencePct != nil {
+			add("What the %s's packets carry is unknown: they are encrypted, or of a codec that is not decoded.", d.who)
+		}
 	}
 	if media && c.MosCQ == nil && established {
 		add("MOS-CQ is unknown: no RTCP tells a round trip, and a delay of 0 would be a claim.")
@@ -172,6 +178,9 @@ func (s *story) unknown(lacks []string) {
 	}
 	if has("plc_assumed") {
 		add("G.711 is scored as if its receiver conceals loss, which nobody can see (media.g711_plc).")
+	}
+	if len(lacks) > mostLacks {
+		lacks = []string{strings.Join(lacks, ", ")}
 	}
 	for _, l := range lacks {
 		add("This store has no %s: it was made by an older release, and what it would say is unknown.", l)

@@ -28,6 +28,9 @@ func (s *story) verdict() string {
 			return fmt.Sprintf("In short: one-way audio: nothing came from the %s.", d.who)
 		}
 	}
+	if who := s.mutes(); who != "" {
+		return fmt.Sprintf("In short: silence from %s: packets came, and carry nothing.", who)
+	}
 	var worse *direction
 	most := 0.
 	for _, d := range s.sides {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 // arbitrary drives a meter with bytes: 12 a packet, time and numbers as the
@@ -141,8 +142,15 @@ func drawReport(rt *rapid.T) Report {
 	jitter := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Jitter {
 		return Jitter{rapid.Uint32().Draw(rt, "clock"), ms.Draw(rt, "sum"), u64.Draw(rt, "n"), ms.Draw(rt, "max"), ms.Draw(rt, "last")}
 	}), 0, 4)
+	sums := signal.Sums{Samples: rapid.Uint64Max(1<<32).Draw(rt, "samples")}
+	sums.Silent = rapid.Uint64Max(sums.Samples).Draw(rt, "silent")
+	sums.Blurred = rapid.Uint64Max(sums.Samples).Draw(rt, "blurred")
+	sums.Clipped = rapid.Uint64Max(sums.Samples-sums.Blurred).Draw(rt, "clipped")
+	sums.Signal = rapid.Uint64Max((sums.Samples-sums.Silent)<<30).Draw(rt, "signal")
+	sums.Noise = rapid.Uint64Max(3000*sums.Silent).Draw(rt, "noise")
 	return Report{
-		SSRC: rapid.Uint32().Draw(rt, "ssrc"), Start: at(), First: at(), Last: at(), Final: rapid.Bool().Draw(rt, "final"),
+		Signal: sums,
+		SSRC:   rapid.Uint32().Draw(rt, "ssrc"), Start: at(), First: at(), Last: at(), Final: rapid.Bool().Draw(rt, "final"),
 		Delta: counts(), Total: counts(), PayloadType: rapid.Uint8Max(127).Draw(rt, "pt"),
 		PayloadTypes: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) PayloadCount {
 			return PayloadCount{rapid.Uint8Max(127).Draw(rt, "pt"), u64.Draw(rt, "n")}

@@ -3,6 +3,8 @@ package media
 import (
 	"slices"
 	"time"
+
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 // interval is what happened between two multiples of Interval. Packets, bytes
@@ -201,6 +203,9 @@ func (m *Meter) closeCurrent() {
 		m.cur.absorb(&m.prev)
 		m.seq.curMark = m.seq.prevMark // stragglers of both count in the joined one
 	}
+	if m.sound != nil {
+		m.sound.roll(m.prev.open)
+	}
 	m.prev = m.cur
 	m.cur = interval{}
 	m.seq.roll()
@@ -279,6 +284,9 @@ func (m *Meter) take(r *Report) {
 	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
 	if m.frames != nil {
 		r.Frames = m.frames.Frames
+	}
+	if m.sound != nil {
+		r.Signal, m.sound.prev = m.sound.prev, signal.Sums{}
 	}
 	m.prev.open = false
 	m.setDue()

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 func TestReportRoundTrip(t *testing.T) {
@@ -45,12 +47,17 @@ func TestParseReportRefuses(t *testing.T) {
 	f(`{"ssrc":1}`, "SSRC 1 has no start")
 	f(`{"start":"yesterday"}`, `time "yesterday"`)
 	f(`{"start":"2026-01-01T00:00:00Z","delta":{"expected":1,"lost":2}}`, "lost more packets")
+	f(`{"start":"2026-01-01T00:00:00Z","signal":{"n":1,"silent":2}}`, "louder or longer")
+	f(`{"start":"2026-01-01T00:00:00Z","signal":{"n":8,"signal":8589934593}}`, "louder or longer")
+	f(`{"start":"2026-01-01T00:00:00Z","signal":{"n":4294967297}}`, "louder or longer")
 	f(`{"start":"2026-01-01T00:00:00Z"} x`, "want the end at offset 33")
 	f(`{"x":`+strings.Repeat("[", 100), "nested deeper")
 }
 
 func FuzzReport(f *testing.F) {
 	r := Report{Start: start, PayloadTypes: []PayloadCount{{0, 1}}, Jitter: []Jitter{{8000, 1, 1, 1, 1}}}
+	f.Add(r.AppendJSON(nil))
+	r.Signal = signal.Sums{Samples: 40_000, Silent: 800, Blurred: 160, Clipped: 160, Signal: 1 << 40, Noise: 1 << 20}
 	f.Add(r.AppendJSON(nil))
 	f.Add([]byte(`{"start":"2026-01-01T00:00:00Z","ssrc":"7","x":[1,{"y":null}],"delta":{"lost":1e3,"expected":2e3}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 // Meter measures one RTP stream: packets of one SSRC from one address to
@@ -31,11 +32,12 @@ type Meter struct {
 	// Of the latest packet's payload type.
 	pt        uint8
 	kind      payloadKind
-	video     bool    // it carries frames
-	unsure    bool    // nobody told kind: each packet may say more
-	unknownPT uint8   // the one that candidates are for
-	clock     uint32  // Hz; 0 when not known
-	msPerTick float64 // 1000 / clock
+	video     bool         // it carries frames
+	unsure    bool         // nobody told kind: each packet may say more
+	unknownPT uint8        // the one that candidates are for
+	clock     uint32       // Hz; 0 when not known
+	msPerTick float64      // 1000 / clock
+	codec     signal.Codec // None where the sound is not to be decoded, or cannot be
 	// mediaClock is the clock of the latest media packet that had a known one.
 	mediaClock uint32
 	payloads   []payload // told by SDP or guessed; everything else is static or unknown
@@ -65,6 +67,7 @@ type Meter struct {
 	spread   jitterSpread
 	stall    stall
 	frames   *frameTrack // nil while no packet was of video
+	sound    *sound      // nil where nothing was ever to be decoded
 }
 
 // payload is what is known of one payload type.
@@ -74,6 +77,7 @@ type payload struct {
 	guessed bool
 	video   bool
 	clock   uint32
+	codec   signal.Codec
 }
 
 // NewMeter returns a meter for one stream. takeover says that it took over
@@ -187,6 +191,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	case kindMedia, kindUnknown:
 		if m.video {
 			m.framed(now, h, arrived)
+		}
+		if m.codec != signal.None && arrived != arrivedTwice {
+			m.sound.hear(m.codec, h, p.Payload)
 		}
 		if arrived == arrivedNext && m.stepValid {
 			if step := h.Timestamp - m.stepFrom; step-1 < maxStep {

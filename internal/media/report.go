@@ -3,6 +3,8 @@ package media
 
 import (
 	"time"
+
+	"github.com/earshot-voip/earshot/internal/signal"
 )
 
 // Interval is the length of a report: reports are aligned to multiples of it
@@ -64,6 +66,9 @@ type Report struct {
 	JitterSpread []SpreadCount `json:"jitter_spread"`
 	// Frames of video since the stream began; zero of what is no video.
 	Frames Frames `json:"frames"`
+	// Signal is the sound of the interval's packets, by arrival and without
+	// duplicates, where it was decoded; Samples is 0 where it was not.
+	Signal signal.Sums `json:"signal"`
 	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
 	SSRCChanged bool `json:"ssrc_changed,omitempty"`
 }

@@ -62,6 +62,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	if r.Frames != (Frames{}) {
 		dst = r.Frames.appendJSON(key(dst, "frames"))
 	}
+	if r.Signal.Samples > 0 {
+		dst = appendSignal(key(dst, "signal"), &r.Signal)
+	}
 	if r.SSRCChanged {
 		dst = append(key(dst, "ssrc_changed"), "true"...)
 	}
@@ -187,6 +190,8 @@ func ParseReport(b []byte) (Report, error) {
 			r.JitterSpread = boundedArray(&s, spreadBuckets, s.spreadCount)
 		case "frames":
 			r.Frames = s.frames()
+		case "signal":
+			r.Signal = s.signal()
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}
@@ -199,6 +204,9 @@ func ParseReport(b []byte) (Report, error) {
 	}
 	if r.Delta.Lost > r.Delta.Expected || r.Total.Lost > r.Total.Expected {
 		return Report{}, fmt.Errorf("parse stream report: SSRC %d lost more packets than were expected", r.SSRC)
+	}
+	if !r.Signal.Sound() {
+		return Report{}, fmt.Errorf("parse stream report: SSRC %d is louder or longer than can be", r.SSRC)
 	}
 	return r, nil
 }

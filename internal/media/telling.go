@@ -1,5 +1,7 @@
 package media
 
+import "github.com/earshot-voip/earshot/internal/signal"
+
 // SetPayload tells what SDP said of a payload type: its encoding name ("opus",
 // "telephone-event", "CN") and clock rate in Hz. It may be called at any time
 // and again. If the stream was metered at the candidate rates, the history of
@@ -16,7 +18,7 @@ func (m *Meter) set(pt uint8, name string, clockRate uint32, video bool) {
 		}
 	}
 	kind := kindOf(name)
-	m.learn(payload{pt: pt, kind: kind, video: video, clock: clockRate})
+	m.learn(payload{pt: pt, kind: kind, video: video, clock: clockRate, codec: signal.CodecOf(name, clockRate)})
 	if m.candidates != nil && pt == m.unknownPT {
 		if kind != kindMedia {
 			clockRate = 0 // what was metered was no media
@@ -47,7 +49,7 @@ func (m *Meter) lookup(pt uint8) payload {
 		}
 	}
 	if s, ok := StaticPayloadType(pt); ok {
-		return payload{pt: pt, kind: kindOf(s.Name), video: s.Media == "video" && s.Name != "MP2T", clock: s.ClockRate}
+		return payload{pt: pt, kind: kindOf(s.Name), video: s.Media == "video" && s.Name != "MP2T", clock: s.ClockRate, codec: signal.CodecOf(s.Name, s.ClockRate)}
 	}
 	return payload{pt: pt, kind: kindUnknown}
 }
@@ -60,6 +62,10 @@ func (m *Meter) use(p payload) {
 	m.pt, m.kind, m.clock, m.video = p.pt, p.kind, p.clock, p.video
 	m.unsure = p.guessed || p.kind == kindUnknown
 	m.msPerTick = 0
+	m.codec = signal.None
+	if m.sound != nil && m.sound.listens {
+		m.codec = p.codec
+	}
 	if p.kind == kindMedia {
 		m.msPerTick = 1000 / float64(p.clock)
 		m.mediaClock = p.clock

@@ -179,6 +179,7 @@ type Side struct {
 	RttMs           *float64 `json:"rtt_ms"` // of this segment, mean of the reports
 	RttMinMs        *float64 `json:"rtt_min_ms"`
 	RttMaxMs        *float64 `json:"rtt_max_ms"`
+	Sound           `prefix:""`
 }
 
 // Attempt is one downstream try of a call: a fork, a carrier, a redirect, an

@@ -88,6 +88,7 @@ type Stream struct {
 	// standard, else derived or assumed; with the flag codec_configured, what the
 	// configuration calls them. NULL where there is no model.
 	ModelStatus *string `json:"model_status"`
+	Sound       `prefix:""`
 
 	DSCP       *uint8   `json:"dscp"`
 	TTLMin     *uint8   `json:"ttl_min"`
@@ -137,6 +138,16 @@ type Interval struct {
 	RCostLoss         *float64 `json:"r_cost_loss"`
 	RCostDiscard      *float64 `json:"r_cost_discard"`
 	RCostDelay        *float64 `json:"r_cost_delay"`
+	Sound             `prefix:""`
+}
+
+// Sound is what the packets carried, where it was decoded: NULL where it was
+// not, as of SRTP and of codecs that nobody decodes.
+type Sound struct {
+	LevelDBov   *float64 `json:"level_dbov"`   // of what is not silent; 0 is a square wave at full scale (RFC 6464)
+	NoiseDBov   *float64 `json:"noise_dbov"`   // of what is silent, -127 at least
+	SilencePct  *float64 `json:"silence_pct"`  // share of the time below -55 dBov, by packets
+	ClippingPct *float64 `json:"clipping_pct"` // share of the time in packets with flat tops; NULL of G.722, which shows none
 }
 
 // Message is one SIP message, or one RTCP report.

@@ -85,6 +85,7 @@ type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
 	Codecs       string    `yaml:"codecs"`
 	JitterBuffer string    `yaml:"jitter_buffer"`
+	Signal       string    `yaml:"signal"`
 	Coverage     []Network `yaml:"coverage"`
 	HeuristicRTP bool      `yaml:"heuristic_rtp"`
 	Idle         Duration  `yaml:"idle"`

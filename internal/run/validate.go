@@ -61,6 +61,7 @@ func (c *Config) Validate() error {
 	}
 
 	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
+	v.check(c.Media.Signal == "on" || c.Media.Signal == "off", "media.signal", c.Media.Signal, "on or off")
 	v.number("the number of networks in media.coverage", len(c.Media.Coverage), 0, 1000)
 	v.duration("media.idle", c.Media.Idle, 5*time.Second, day)
 	v.number("media.max_streams", c.Media.MaxStreams, 1, 100_000_000)

@@ -49,6 +49,7 @@ type part struct {
 	marked   bool          // pause: the next packet has the marker
 	jump     uint32        // pause: clock units that the timestamp jumps beside
 	restart  int           // pause: sequence numbers that are left out; a receiver's count begins anew
+	sound    *sound        // audio: what it carries; nil is whatever the codec makes up
 }
 
 // rtpPacket is one copy of a packet on its way to the tap.
@@ -310,6 +311,8 @@ func (f *flow) appendRTP(b []byte, r *run, p *rtpPacket) []byte {
 		return p.part.codec.appendPayload(b, r, p.ext, n-4)
 	case p.part.kind == noisePart:
 		return append(b, 60) // -60 dBov
+	case p.part.sound != nil:
+		return p.part.sound.append(b, p, n)
 	}
 	return p.part.codec.appendPayload(b, r, p.ext, n)
 }

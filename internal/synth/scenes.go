@@ -101,5 +101,10 @@ func scenes() []scene {
 		{"sequence-restart", sequenceRestart},
 		{"timestamp-restart", timestampRestart},
 		{"timestamp-jumps", timestampJumps},
+		{"silent-audio", silentAudio(pcma)},
+		{"silent-audio-g722", silentAudio(g722)},
+		{"silent-on-hold", silentOnHold},
+		{"tone-level", toneLevel},
+		{"clipped-audio", clippedAudio},
 	}
 }

@@ -123,6 +123,11 @@ type StreamTruth struct {
 	DuplicateSeqs []uint16 `json:"duplicate_seqs"`
 	ReorderedSeqs []uint16 `json:"reordered_seqs"`
 
+	// What it sounds like, where the scenario says so; nil says nothing.
+	LevelDBov   *float64 `json:"level_dbov,omitempty"` // of its packets at -55 dBov and above
+	SilencePct  *float64 `json:"silence_pct,omitempty"`
+	ClippingPct *float64 `json:"clipping_pct,omitempty"`
+
 	RtcpLost     *int64   `json:"rtcp_lost"` // of the last report about it; nil with SRTCP
 	RtcpJitterMs *float64 `json:"rtcp_jitter_ms"`
 	RttMs        *float64 `json:"rtt_ms"` // of the segment between the tap and the stream's receiver
@@ -180,6 +185,7 @@ type streamMeter struct {
 	delayMax              micros
 	copies                uint64
 	silences              uint32 // of the latest packet
+	sound                 soundMeter
 
 	jitter          float64 // RFC 3550 A.8, clock units
 	jitterSum       float64
@@ -267,6 +273,9 @@ func (m *streamMeter) arrived(e *emission) {
 	default:
 		m.seen[at/64] |= bit
 		m.unique++
+		if p.part.sound != nil {
+			m.sound.hear(p, e.flow.payloadSize(p))
+		}
 		if p.ext < m.high {
 			m.reordered = append(m.reordered, uint16(p.ext))
 		}
@@ -416,6 +425,7 @@ func (m *streamMeter) truth(r *run) StreamTruth {
 		s.JitterMeanMs = new(m.jitterSum / float64(max(m.jitterSteps, 1)) * ms)
 		s.JitterMaxMs = new(m.jitterMax * ms)
 	}
+	m.sound.truth(&s)
 	if m.copies > 0 {
 		s.DelayMeanMs = m.delaySum / float64(m.copies) / 1000
 		s.DelayMaxMs = float64(m.delayMax) / 1000
