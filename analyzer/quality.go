@@ -156,6 +156,8 @@ func (a *Analyzer) delayOf(s *stream, r *media.Report) *float64 {
 		buffer = 50
 	case media.Fixed200:
 		buffer = 200
+	case media.NoBuffer:
+		buffer = 0
 	case media.Adaptive:
 	}
 	return new(rtt/2 + r.PtimeMs + buffer)

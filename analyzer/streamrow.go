@@ -165,6 +165,10 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
 	}
 	r.Model, r.Scale, r.ModelStatus = new(q.Codec.Model), new(q.Codec.Scale), new(q.Codec.Status)
+	r.JitterBuffer = new(media.NoBuffer.String())
+	if s.heard.Played > 0 {
+		r.JitterBuffer = new(a.opt.Buffer.String())
+	}
 	if q.Codec.PLCAssumed {
 		r.Flags = append(r.Flags, "plc_assumed")
 	}

@@ -31,7 +31,7 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
 	}
 	o.NoPLC, o.Codecs = !c.Media.G711PLC, codecs
-	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer) // "none" discards nothing in any model
+	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer)
 	for _, n := range c.Media.Coverage {
 		o.Coverage = append(o.Coverage, n.Prefix)
 	}

@@ -23,17 +23,11 @@ func (d *direction) ptimeMs() float64 {
 	return 20
 }
 
-// buffer is the jitter-buffer model that the scores follow: the one whose R
-// is that of the stream. "" where none is.
+// buffer is the jitter-buffer model that the scores follow. "" where none is.
 func (d *direction) buffer() string {
 	for _, st := range d.voice {
-		for _, m := range [...]struct {
-			name string
-			r    *float64
-		}{{"adaptive", st.AdaptiveR}, {"f200", st.F200R}, {"f50", st.F50R}} {
-			if st.RLQ != nil && m.r != nil && *m.r == *st.RLQ {
-				return m.name
-			}
+		if b := value(st.JitterBuffer); b != "" && b != "none" {
+			return b
 		}
 	}
 	return ""

@@ -80,7 +80,7 @@ func media(rows *Rows, key, codec string, ceiling float64, lost ...int) {
 	side.Packets, side.Expected, side.Lost, side.LossPct = new(st.Packets), new(st.Expected), new(st.Lost), st.LossPct
 	side.JitterMeanMs, side.JitterMaxMs, side.Codec, side.SSRCs, side.SilentMs = new(2.), new(9.), new(codec), []uint32{ssrc}, new(ms(silent))
 	if ceiling > 0 {
-		st.RCeiling, st.RLQ, st.Scale, st.ModelStatus = new(ceiling), new(sum/n), new("NB"), new("std")
+		st.RCeiling, st.RLQ, st.Scale, st.ModelStatus, st.JitterBuffer = new(ceiling), new(sum/n), new("NB"), new("std"), new("adaptive")
 		side.RLQ, side.MosLQ, side.MosLQMin = new(sum/n), new(1+3.4*sum/n/93.2), new(worst)
 	}
 	c.MediaSeen, c.MeasuredAt = "both", new("sbc1/receiver")

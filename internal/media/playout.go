@@ -13,11 +13,14 @@ const (
 // Buffers is how many models there are.
 const Buffers = 3
 
-func (b Buffer) String() string { return [Buffers]string{"f50", "f200", "adaptive"}[b] }
+// NoBuffer is none of the models: what arrives is heard.
+const NoBuffer Buffer = Buffers
 
-// BufferOf finds a model by its name.
+func (b Buffer) String() string { return [Buffers + 1]string{"f50", "f200", "adaptive", "none"}[b] }
+
+// BufferOf finds a model, or NoBuffer, by its name.
 func BufferOf(name string) (Buffer, bool) {
-	for b := range Buffer(Buffers) {
+	for b := range NoBuffer + 1 {
 		if b.String() == name {
 			return b, true
 		}

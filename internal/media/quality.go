@@ -59,7 +59,10 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 		return Score{}, false
 	}
 	lost := min(c.Lost, c.Expected)
-	missing := min(lost+h.Discarded[b], c.Expected)
+	missing := lost
+	if b != NoBuffer {
+		missing = min(lost+h.Discarded[b], c.Expected)
+	}
 	cost := emodel.RCosts(codec, LossPct(lost, c.Expected), BurstR(lost, h.Runs[0], c.Expected), 0)
 	discard := 0.
 	if missing > lost {

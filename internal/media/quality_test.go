@@ -107,3 +107,19 @@ func TestTotalsOfSeveralModes(t *testing.T) {
 		t.Errorf("two modes: %+v, ceiling %v", whole, q.Ceiling())
 	}
 }
+
+// TestNoBuffer: whatever the models would discard, what arrives is heard.
+func TestNoBuffer(t *testing.T) {
+	c, h := Counts{Packets: 990, Expected: 1000, Lost: 10}, Heard{Played: 990, Discarded: [Buffers]uint64{500, 200, 100}, Runs: [1 + Buffers]uint64{10, 20, 20, 20}}
+	s := Speech{Encoding: "PCMU"}
+	none, ok := ScoreCounts(s, &c, &h, 20, NoBuffer)
+	plain, _ := ScoreCounts(s, &c, &Heard{Runs: [1 + Buffers]uint64{10}}, 20, Adaptive)
+	if !ok || none != plain || none.DiscardCost != 0 {
+		t.Errorf("without a buffer %+v, want %+v", none, plain)
+	}
+	for b := range NoBuffer + 1 {
+		if got, ok := BufferOf(b.String()); !ok || got != b {
+			t.Errorf("%s is %v, %v", b, got, ok)
+		}
+	}
+}

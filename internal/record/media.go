@@ -88,7 +88,10 @@ type Stream struct {
 	// standard, else derived or assumed; with the flag codec_configured, what the
 	// configuration calls them. NULL where there is no model.
 	ModelStatus *string `json:"model_status"`
-	Sound       `prefix:""`
+	// JitterBuffer is the model that r_lq and mos_lq follow: adaptive, f50, f200;
+	// none where what arrived counts as heard. NULL where there is no score.
+	JitterBuffer *string `json:"jitter_buffer"`
+	Sound        `prefix:""`
 
 	DSCP       *uint8   `json:"dscp"`
 	TTLMin     *uint8   `json:"ttl_min"`
