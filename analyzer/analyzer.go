@@ -76,7 +76,7 @@ type Analyzer struct {
 
 	binds    map[mediaAddr][]*dialog.Endpoint
 	rtcpAddr map[mediaAddr][]*dialog.Endpoint // where RTCP has an address of its own
-	points   map[point]*point
+	points   map[pointName]*point
 	streams  map[streamKey]*stream
 	seq      uint64
 	calls    map[*dialog.Call]*callMedia
@@ -105,7 +105,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 	a := &Analyzer{
 		opt: opt, emit: emit,
 		binds: map[mediaAddr][]*dialog.Endpoint{}, rtcpAddr: map[mediaAddr][]*dialog.Endpoint{},
-		points: map[point]*point{}, streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
+		points: map[pointName]*point{}, streams: map[streamKey]*stream{}, calls: map[*dialog.Call]*callMedia{},
 		reports: map[reportKey]*remote{}, rtt: media.NewRTTTracker(100_000), covered: newCoverage(opt.Coverage), blind: blindness{},
 		told: dialog.NewRecent(toldAgain, 100_000),
 	}

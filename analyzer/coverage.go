@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 // tap may have but one direction of a link. It forgets those of which it
 // heard longest ago.
 type coverage struct {
-	now, old map[coverKey]ways
+	now, old map[coverKey]seenBy
 	always   []netip.Prefix // both ways, by configuration
 }
 
@@ -22,58 +23,74 @@ type coverKey struct {
 	host   netip.Addr
 }
 
-// ways is in which direction packets of a host were seen.
-type ways uint8
-
-const (
-	sends ways = 1 << iota
-	gets
-)
+// seenBy are the latest capture points that saw packets of a host leave it and
+// come to it; nil where none did.
+type seenBy struct{ sends, gets *point }
 
 const maxCovered = 250_000 // hosts in each half
 
 func newCoverage(always []netip.Prefix) coverage {
-	return coverage{map[coverKey]ways{}, map[coverKey]ways{}, always}
+	return coverage{map[coverKey]seenBy{}, map[coverKey]seenBy{}, always}
 }
 
-func (c *coverage) add(domain string, src, dst netip.Addr) {
-	c.addHost(coverKey{domain, src}, sends)
-	c.addHost(coverKey{domain, dst}, gets)
-}
-
-func (c *coverage) addHost(k coverKey, w ways) {
-	have, ok := c.now[k]
-	if have&w != 0 {
-		return
+func (c *coverage) add(by *point, src, dst netip.Addr) {
+	k := coverKey{by.domain, src}
+	if have := c.now[k]; have.sends != by {
+		have.sends = by
+		c.set(k, have)
 	}
-	if !ok && len(c.now) >= maxCovered {
+	k.host = dst
+	if have := c.now[k]; have.gets != by {
+		have.gets = by
+		c.set(k, have)
+	}
+}
+
+func (c *coverage) set(k coverKey, s seenBy) {
+	if _, ok := c.now[k]; !ok && len(c.now) >= maxCovered {
 		c.now, c.old = c.old, c.now
 		clear(c.now)
 	}
-	c.now[k] = have | w
+	c.now[k] = s
 }
 
-// of says which of a host's directions are covered.
-func (c *coverage) of(domain string, host netip.Addr) ways {
-	for _, p := range c.always {
-		if p.Contains(host) {
-			return sends | gets
-		}
-	}
+// of says who sees a host.
+func (c *coverage) of(domain string, host netip.Addr) seenBy {
 	k := coverKey{domain, host}
-	return c.now[k] | c.old[k]
+	s, before := c.now[k], c.old[k]
+	return seenBy{cmp.Or(s.sends, before.sends), cmp.Or(s.gets, before.gets)}
 }
 
-// metered reports whether the node of a packet also gives reports of RTP: what
-// else it captures then tells which directions it sees. A relay that tells of
-// its RTCP alone would not see the media either.
-func (a *Analyzer) metered(domain, node string) bool {
-	return a.points[point{domain, node}] != nil
+// certain reports whether configuration says that a host is covered.
+func (c *coverage) certain(host netip.Addr) bool {
+	return slices.ContainsFunc(c.always, func(p netip.Prefix) bool { return p.Contains(host) })
 }
 
-// coversHost reports whether any media of an announced address is covered.
+// coversHost reports whether any media of an announced address is covered: by
+// an agent that was still heard from when the call ended.
 func (a *Analyzer) coversHost(c *dialog.Call, at []*dialog.Endpoint) bool {
-	return slices.ContainsFunc(at, func(ep *dialog.Endpoint) bool { return !ep.NAT && a.covered.of(c.Domain(), ep.Addr.Addr()) != 0 })
+	return slices.ContainsFunc(hostsOf(at), func(h netip.Addr) bool { return a.seesLeave(c, h) || a.seesCome(c, h) })
+}
+
+func (a *Analyzer) seesLeave(c *dialog.Call, from netip.Addr) bool {
+	return a.covered.certain(from) || a.awake(a.covered.of(c.Domain(), from).sends, c.LastSeen())
+}
+
+func (a *Analyzer) seesCome(c *dialog.Call, to netip.Addr) bool {
+	return a.covered.certain(to) || a.awake(a.covered.of(c.Domain(), to).gets, c.LastSeen())
+}
+
+// awake reports whether a point was heard from at a time, or later: one that
+// fell silent sees nothing any more.
+func (a *Analyzer) awake(p *point, at time.Time) bool {
+	if p == nil {
+		return false
+	}
+	n := a.clock.nodes[p.node]
+	if n == nil { // silent by now
+		n = p.clock
+	}
+	return n != nil && n.latest.After(at.Add(-silentAfter))
 }
 
 // coversFlow reports whether an agent would have seen the media from one end
@@ -86,12 +103,12 @@ func (a *Analyzer) coversFlow(c *dialog.Call, sender, receiver []*dialog.Endpoin
 	for _, s := range opposite {
 		from, to = append(from, s.key.dst.Addr()), append(to, s.key.src.Addr())
 	}
-	if slices.ContainsFunc(from, func(h netip.Addr) bool { return a.covered.of(c.Domain(), h)&sends != 0 }) ||
-		slices.ContainsFunc(to, func(h netip.Addr) bool { return a.covered.of(c.Domain(), h)&gets != 0 }) {
+	if slices.ContainsFunc(from, func(h netip.Addr) bool { return a.seesLeave(c, h) }) ||
+		slices.ContainsFunc(to, func(h netip.Addr) bool { return a.seesCome(c, h) }) {
 		return true
 	}
 	for _, s := range opposite {
-		if !c.OnlyNode(s.key.node) {
+		if !c.OnlyNode(s.key.node) || !a.awake(s.key.point, c.LastSeen()) {
 			continue
 		}
 		for _, side := range [...]dialog.Side{dialog.A, dialog.B} {

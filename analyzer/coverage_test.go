@@ -76,19 +76,20 @@ func cover(f *feed) {
 func TestCoverageForgets(t *testing.T) {
 	c := newCoverage(nil)
 	first, nowhere := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.255.255.255")
-	c.add("d", first, nowhere)
+	by := &point{pointName: pointName{"d", "tap"}}
+	c.add(by, first, nowhere)
 	host := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{11, byte(i >> 16), byte(i >> 8), byte(i)}) }
 	for i := range maxCovered {
-		c.add("d", host(i), nowhere)
+		c.add(by, host(i), nowhere)
 	}
-	if c.of("d", first) != sends {
+	if c.of("d", first) != (seenBy{sends: by}) {
 		t.Error("forgot a host of the older half")
 	}
-	c.add("d", host(maxCovered-1), nowhere) // heard again
+	c.add(by, host(maxCovered-1), nowhere) // heard again
 	for i := range maxCovered {
-		c.add("d", host(1<<20+i), nowhere)
+		c.add(by, host(1<<20+i), nowhere)
 	}
-	if c.of("d", first) != 0 || len(c.now)+len(c.old) > 2*maxCovered {
+	if c.of("d", first) != (seenBy{}) || len(c.now)+len(c.old) > 2*maxCovered {
 		t.Errorf("%d hosts are remembered", len(c.now)+len(c.old))
 	}
 }
@@ -161,6 +162,45 @@ func TestFlowCoverage(t *testing.T) {
 				t.Errorf("silent for %v ms, flags %v", silentMs(r.B.SilentMs), r.Flags)
 			}
 		})
+	}
+}
+
+// TestCoverageEnds: what an agent saw that is no longer heard from says nothing
+// of what media there is now.
+func TestCoverageEnds(t *testing.T) {
+	const day = 86_400
+	for name, c := range map[string]struct {
+		awake bool
+		want  string
+	}{"the agent went away": {false, "unknown"}, "the agent is there": {true, "none"}} {
+		f := newFeed()
+		cover(f)
+		f.node = "proxy"
+		d := newDialled("one")
+		f.connect(day, d)
+		if c.awake {
+			f.Observe(&packet.Packet{Time: at(day + 59), Kind: packet.KindTick, Node: "tap", Domain: f.domain})
+		}
+		f.bye(day+60, d)
+		f.end()
+		r := f.call(t, "one")
+		if silent := r.A.SilentMs != nil || r.MosLQ != nil || slices.Contains(r.Flags, "no_media"); r.MediaSeen != c.want || silent != c.awake {
+			t.Errorf("%s: media_seen is %s, flags %v, silent for %v ms", name, r.MediaSeen, r.Flags, silentMs(r.A.SilentMs))
+		}
+	}
+	// It goes away in the middle of a call, whose signalling another one sees.
+	f := newFeed()
+	f.node = "proxy"
+	d := newDialled("two")
+	f.connect(0, d)
+	f.node = "tap"
+	f.aSpeaks(0.6, 10)
+	f.bSpeaks(0.6, 10)
+	f.node = "proxy"
+	f.bye(50, d)
+	f.end()
+	if r := f.call(t, "two"); r.A.SilentMs != nil || r.B.SilentMs != nil || *r.MosLQ < 4.4 {
+		t.Errorf("silent for %v ms and %v ms", silentMs(r.A.SilentMs), silentMs(r.B.SilentMs))
 	}
 }
 

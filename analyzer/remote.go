@@ -65,8 +65,10 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 		a.emitRTCP(p, "")
 		return
 	}
-	if a.metered(p.Domain, p.Node) {
-		a.covered.add(p.Domain, p.Src.Addr(), p.Dst.Addr())
+	// What else a node captures tells which directions it sees, where it also
+	// meters RTP. One that tells of its RTCP alone would not see the media either.
+	if by := a.points[pointName{p.Domain, p.Node}]; by != nil {
+		a.covered.add(by, p.Src.Addr(), p.Dst.Addr())
 	}
 	call := a.callOfRTCP(p)
 	callID := string(p.CorrelationID)

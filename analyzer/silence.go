@@ -170,6 +170,9 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 			return silence{}
 		}
 	}
+	if len(own) > 0 && !slices.ContainsFunc(own, func(s *stream) bool { return a.awake(s.key.point, call.to) }) {
+		return silence{} // whoever saw them sees nothing any more
+	}
 	missing := without(due, spansOf(own))
 	s := silence{known: true, due: total(due), sent: total(due) - total(missing)}
 	for _, gap := range missing {

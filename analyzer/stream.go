@@ -21,19 +21,28 @@ type streamKey struct {
 }
 
 // point is a capture point: an agent in its domain. There is one value of each.
-type point struct{ domain, node string }
+type point struct {
+	pointName
+	clock *nodeClock // how far the node has come; nil where there are too many nodes
+}
+
+type pointName struct{ domain, node string }
 
 // maxPoints bounds the capture points whose streams are told apart.
 const maxPoints = 100_000
 
 // pointOf is the capture point of a packet, nil when there are too many.
 func (a *Analyzer) pointOf(p *packet.Packet) *point {
-	is := point{p.Domain, p.Node}
+	is := pointName{p.Domain, p.Node}
 	known := a.points[is]
-	if known == nil && len(a.points) < maxPoints {
-		known = &point{p.Domain, p.Node} // not is, which would always be allocated
+	if known == nil {
+		if len(a.points) >= maxPoints {
+			return nil
+		}
+		known = &point{pointName: is}
 		a.points[is] = known
 	}
+	known.clock = a.clock.nodes[p.Node] // a node that was silent has a new one
 	return known
 }
 
@@ -117,12 +126,12 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 		return
 	}
 	a.Counters.Reports++
-	a.covered.add(p.Domain, p.Src.Addr(), p.Dst.Addr())
 	key := streamKey{a.pointOf(p), p.Src, p.Dst, r.SSRC}
 	if key.point == nil {
 		a.Counters.StreamsEvicted++
 		return
 	}
+	a.covered.add(key.point, p.Src.Addr(), p.Dst.Addr())
 	s := a.streams[key]
 	if s != nil && s.started != r.First.UnixNano() { // its last report was lost on the way
 		a.endStream(s)

@@ -190,7 +190,7 @@ func TestHoles(t *testing.T) {
 			f.at(float64(20*i), 0, uint16(i), uint32(160*i))
 		}
 		for i := range 100 {
-			f.at(max(float64(99*20+s.ms+s.pace*i), float64(99*20+s.ts/8+20*i)), 0, uint16(99+s.seq+i), uint32(99*160+s.ts+160*i))
+			f.at(max(float64(99*20+s.ms+s.pace*i), float64(99*20+min(s.ts/8, s.ms)+20*i)), 0, uint16(99+s.seq+i), uint32(99*160+s.ts+160*i))
 		}
 		f.end(t)
 		var got []bool
@@ -212,6 +212,7 @@ func TestHoles(t *testing.T) {
 	f("packets held up for a second and a half, then all at once", step{1500, 160, 1, 0}, nil)
 	f("packets held up, then twice as fast", step{1500, 160, 1, 10}, nil)
 	f("a sender that paused, and is a little fast", step{1500, 160, 1, 18}, []bool{false})
+	f("a sender that paused, and set its timestamp anew", step{5000, 1_000_000_000, 1, 20}, []bool{false})
 	f("silence suppression", step{5000, 40000, 1, 20}, nil)
 	f("silence suppression, and one packet lost", step{5000, 40000, 2, 20}, nil)
 }
@@ -273,5 +274,29 @@ func TestReportFitsADatagram(t *testing.T) {
 	}
 	if longest > 1150 || buckets < 20 || f.reports[9].Signal.Silent == 0 {
 		t.Errorf("a report takes %d bytes, with jitter in %d buckets and sound %+v; want at most 1,150", longest, buckets, f.reports[9].Signal)
+	}
+}
+// TestPlayoutAfterPause: a sender that paused lies behind all that was before,
+// on time from then on: each buffer discards until it is sure, and no more.
+func TestPlayoutAfterPause(t *testing.T) {
+	for _, pause := range []float64{700, 2000, 5000} {
+		for _, began := range []float64{0, 1000, 2500, 4000} {
+			f := newFeed()
+			for i := range uint16(1500) {
+				late := 0.
+				if i >= 500 {
+					late = pause
+				}
+				f.at(began+20*float64(i)+late, 0, i, uint32(i)*160)
+			}
+			if h, _ := f.sum(t); h.Discarded != [Buffers]uint64{2, 2, 2} {
+				t.Errorf("pause of %g ms, begun at %g: %d discarded", pause, began, h.Discarded)
+			}
+			for _, r := range f.reports {
+				if r.PlayoutMs > leastDelay {
+					t.Errorf("pause of %g ms, begun at %g: held for %g ms", pause, began, r.PlayoutMs)
+				}
+			}
+		}
 	}
 }

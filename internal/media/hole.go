@@ -39,7 +39,7 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	ptime := float64(m.usualStep())
 	passed, missing := ticks > 4*ptime, float64(ahead-1)*ptime >= ticks/2
 	if m.msPerTick > 0 {
-		passed = ticks*m.msPerTick >= ms/2
+		passed = ticks*m.msPerTick >= ms/2 && ticks*m.msPerTick <= 3*ms // else it was set anew
 		missing = float64(ahead-1)*ptime*m.msPerTick >= ms/2
 	}
 	if (passed || h.Marker && ahead == 1) && !missing {

@@ -108,6 +108,7 @@ func (p *playout) judge(step float64) (discard uint8) {
 		p.late[Adaptive] = 0
 	case late > mostDelay && p.persists(int(Adaptive), steady):
 		p.floor, p.delay = p.transit, leastDelay
+		p.least, p.most, p.before = p.transit, p.transit, p.transit // what was before is no measure any more
 	default:
 		discard |= 1 << Adaptive
 		p.delay = min(mostDelay, late+adaptiveRoom)

@@ -33,7 +33,10 @@ func (x *VoIPMetrics) Row() record.Report {
 	r := record.Report{
 		Source: "rtcp_xr", Metrics: new("local"), SSRC: ssrc(x.SSRC), RemoteSSRC: ssrc(x.SSRC), LocalSSRC: ssrc(x.Reporter), Other: map[string]string{},
 		NLRPct: pct(x.LossRate), JDRPct: pct(x.DiscardRate), BLDPct: pct(x.BurstDensity), GLDPct: pct(x.GapDensity),
-		BDMs: ms(x.BurstDuration), GDMs: ms(x.GapDuration), RTDMs: ms(x.RoundTripDelay), ESDMs: ms(x.EndSystemDelay),
+		BDMs: ms(x.BurstDuration), GDMs: ms(x.GapDuration), ESDMs: ms(x.EndSystemDelay),
+	}
+	if x.RoundTripDelay != 0 { // 0 is none yet (RFC 3611 section 4.7.3)
+		r.RTDMs = ms(x.RoundTripDelay)
 	}
 	if x.Gmin == 0 && x.RFactor == 0 && x.MOSLQ == 0 && x.MOSCQ == 0 && x.RXConfig == 0 && x.SignalLevel == 0 && x.JBMaximum == 0 {
 		return r
