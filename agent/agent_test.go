@@ -46,7 +46,16 @@ func TestStreamOfACall(t *testing.T) {
 // names them; only video has frames.
 func TestBundle(t *testing.T) {
 	audio, video := "m=audio 6000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n", "m=Video 6000 RTP/AVP 96 97\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
-	for _, lines := range []string{audio + video, video + audio} {
+	const group, nowhere = "a=group:BUNDLE 0 1\r\n", "c=IN IP4 0.0.0.0\r\n"
+	const candidate = "a=candidate:1 1 udp 2113937151 203.0.113.1 6000 typ host\r\n"
+	audio9, video9 := strings.Replace(audio, "6000", "9", 1), strings.Replace(video, "6000", "9", 1)
+	video0 := strings.Replace(video, "6000", "0", 1)
+	for _, lines := range []string{
+		audio + video, video + audio,
+		group + audio + "a=mid:0\r\n" + video9 + nowhere + "a=mid:1\r\n", // one address for both (RFC 9143)
+		group + audio + "a=mid:0\r\n" + video0 + "a=bundle-only\r\na=mid:1\r\n",
+		group + audio9 + nowhere + "a=mid:0\r\n" + candidate + video9 + nowhere + "a=mid:1\r\n", // as browsers have it (RFC 9429)
+	} {
 		x := newTap()
 		x.udp(0, bob, alice, sipOf("one", bob, lines))
 		for i := range uint16(100) {

@@ -71,14 +71,15 @@ func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
 	}
 	for i := range s.Media {
 		m := &s.Media[i]
-		if m.Port == 0 || !m.Addr.IsValid() || m.Addr.IsUnspecified() {
+		if m.Port == 0 {
 			continue
 		}
-		list := formats(s.Media[:i+1])
-		addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
-		n.add(addr, callID, list, m.Crypto, at)
-		if rtcp := m.RTCP(); rtcp.Addr().IsValid() && !m.RTCPMux {
-			n.addRTCP(netip.AddrPortFrom(rtcp.Addr().Unmap(), rtcp.Port()), callID, at)
+		list := formats(s, i)
+		if m.Placed() {
+			n.add(netip.AddrPortFrom(m.Addr.Unmap(), m.Port), callID, list, m.Crypto, at)
+			if rtcp := m.RTCP(); rtcp.Addr().IsValid() && !m.RTCPMux {
+				n.addRTCP(netip.AddrPortFrom(rtcp.Addr().Unmap(), rtcp.Port()), callID, at)
+			}
 		}
 		for j := range m.Candidates {
 			c := m.Candidates[j].Addr
@@ -91,14 +92,14 @@ func (n *announcements) learn(s *sip.SDP, callID []byte, at time.Time) {
 
 var videoType = []byte("video")
 
-// formats are those of the last m= line, and of the ones before it that share
-// its address (BUNDLE, RFC 9143).
-func formats(lines []sip.Media) []told {
-	last := &lines[len(lines)-1]
-	list := make([]told, 0, min(len(last.Formats), maxPayloads))
-	for i := range lines {
-		m := &lines[i]
-		if m.Port != last.Port || m.Addr != last.Addr {
+// formats are those of an m= line and of all that share its address: by BUNDLE
+// (RFC 9143), whose lines may tell no address of their own, or by saying so.
+func formats(s *sip.SDP, line int) []told {
+	here := &s.Media[line]
+	list := make([]told, 0, min(len(here.Formats), maxPayloads))
+	for i := range s.Media {
+		m := &s.Media[i]
+		if m != here && s.Transport(i) != here && (m.Port != here.Port || m.Addr != here.Addr || !m.Placed()) {
 			continue
 		}
 		video := bytes.EqualFold(m.Type, videoType)

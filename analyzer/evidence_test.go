@@ -110,3 +110,48 @@ func TestForeignMediaIsNoTalk(t *testing.T) {
 		t.Errorf("flags %v, b_silent_ms %v", r.Flags, silentMs(r.B.SilentMs))
 	}
 }
+
+// TestNoScoreAboveItsCeiling: one silence descriptor in a minute of G.723.1 at
+// 5.3 kbit/s does not make the stream one of 6.3.
+func TestNoScoreAboveItsCeiling(t *testing.T) {
+	f := newFeed()
+	d := newDialled("one")
+	f.connect(0, d)
+	k := newTalk(aliceRTP, bobRTP, 7, 1)
+	k.pt = 4
+	var sum uint64
+	for i := range 12 {
+		r := k.next(166, 0)
+		r.Delta.Bytes = 20 * 166
+		if i == 11 {
+			r.Delta.Bytes -= 16
+		}
+		sum += r.Delta.Bytes
+		k.total.Bytes = sum
+		r.Total, r.PtimeMs, r.Heard.Played = k.total, 30, 166
+		f.report(float64(5*i+6), k, r)
+	}
+	f.bye(61, d)
+	f.end()
+	s := f.stream(t, 7)
+	for name, r := range map[string]*float64{"r_lq": s.RLQ, "r_perceptual": s.RPerceptual, "f50_r": s.F50R, "f200_r": s.F200R, "adaptive_r": s.AdaptiveR} {
+		if r != nil && *r > *s.RCeiling {
+			t.Errorf("%s is %g, r_ceiling %g", name, *r, *s.RCeiling)
+		}
+	}
+	if s.RLQ == nil || *s.RLQ > 75 {
+		t.Errorf("r_lq is %s, want that of ACELP", shown(s.RLQ))
+	}
+}
+
+// TestEmptyReportBlock: zeros that stand for nothing are not the word of anybody.
+func TestEmptyReportBlock(t *testing.T) {
+	f := newFeed()
+	f.connect(0, newDialled("one"))
+	f.packet(5, packet.KindRTCP, rtcpOf(bobRTP), rtcpOf(aliceRTP),
+		[]byte(`{"ssrc":2,"type":201,"report_count":1,"report_blocks":[{"source_ssrc":0,"fraction_lost":0,"packets_lost":0}]}`))
+	f.end()
+	if a := f.call(t, "one").A; a.RtcpReports != nil || a.RtcpLost != nil || a.RtcpLossPct != nil || len(f.toldRows) != 0 {
+		t.Errorf("%+v, %d reports", a, len(f.toldRows))
+	}
+}

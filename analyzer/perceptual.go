@@ -23,7 +23,7 @@ func (a *Analyzer) perceptual(s *stream) (media.Remembered, bool) {
 		return media.Remembered{}, false
 	}
 	is, ok := media.Perceptual(a.speech(s, s.payload), &s.counts, &s.heard, s.burstGap, s.packetTime())
-	return is, ok && is.Scale == s.quality.Codec.Scale
+	return is, ok && s.quality.Fits(is.Scale, is.Ceiling)
 }
 
 // perceptualOfSide is how a listener remembers a side of a call: that of its

@@ -76,6 +76,9 @@ func (a *Analyzer) observeRTCP(p *packet.Packet) {
 		call.TouchMedia(p.Time)
 		callID = call.CallID()
 	}
+	r.Blocks = slices.DeleteFunc(r.Blocks, func(b media.ReportBlock) bool {
+		return b == media.ReportBlock{Reporter: b.Reporter} // emitters that had none to tell write zeros
+	})
 	receiver := a.mediaHost(p.Domain, p.Src)
 	for i := range r.Blocks {
 		b := &r.Blocks[i]

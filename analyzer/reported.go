@@ -157,9 +157,6 @@ func (a *Analyzer) reportedByRTCP(p *packet.Packet, r *media.RTCP, call *dialog.
 	}
 	for i := range bounded(a, r.Blocks) {
 		b := &r.Blocks[i]
-		if *b == (media.ReportBlock{Reporter: b.Reporter}) {
-			continue // emitters that had none to tell write zeros
-		}
 		row := record.Report{
 			Source: "rtcp_rr", Kind: new("interval"), Metrics: new("local"), SSRC: new(b.SSRC), RemoteSSRC: new(b.SSRC), LocalSSRC: new(b.Reporter), Other: map[string]string{},
 			NLRPct: rounded(100 * float64(b.FractionLost) / 256), PacketsLost: new(int64(b.Lost)),

@@ -119,7 +119,7 @@ func (a *Analyzer) modelMOS(streams []*stream, b media.Buffer) *float64 {
 			continue
 		}
 		score, ok := a.whole(s, b)
-		if !ok || s.heard.Played == 0 || noScore(&s.quality) != "" || score.Scale != s.quality.Codec.Scale || scale != "" && score.Scale != scale {
+		if !ok || s.heard.Played == 0 || noScore(&s.quality) != "" || !s.quality.Fits(score.Scale, score.Ceiling) || scale != "" && score.Scale != scale {
 			return nil
 		}
 		scale = score.Scale

@@ -75,7 +75,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if len(s.codecs) > 1 {
 		r.Flags = append(r.Flags, "codec_change")
 	}
-	if s.ssrcChanged {
+	if a.tookOver(s) {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
 	if s.counts.Jumps > 0 {
@@ -180,14 +180,14 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 			r.RCQ, r.MosCQ = rounded(*r.RLQ-cost), rounded(max(1, *r.MosLQ-drop))
 		}
 	}()
-	if score, ok := a.whole(s, a.opt.Buffer); ok && q.Fits(&score) {
+	if score, ok := a.whole(s, a.opt.Buffer); ok && q.Fits(score.Scale, score.Ceiling) {
 		r.RLQ, r.MosLQ, r.RCeiling = rounded(score.R), rounded(score.MOS), rounded(score.Ceiling)
 	}
 	if s.heard.Played == 0 {
 		return
 	}
 	for b, at := range [media.Buffers]struct{ r, mos **float64 }{{&r.F50R, &r.F50Mos}, {&r.F200R, &r.F200Mos}, {&r.AdaptiveR, &r.AdaptiveMos}} {
-		if score, ok := a.whole(s, media.Buffer(b)); ok && score.Scale == q.Codec.Scale {
+		if score, ok := a.whole(s, media.Buffer(b)); ok && q.Fits(score.Scale, score.Ceiling) {
 			*at.r, *at.mos = rounded(score.R), rounded(score.MOS)
 		}
 	}
@@ -200,6 +200,19 @@ func (a *Analyzer) whole(s *stream, b media.Buffer) (media.Score, bool) {
 		return media.Score{}, false
 	}
 	return media.ScoreCounts(a.speech(s, s.payload), &s.counts, &s.heard, s.packetTime(), b)
+}
+
+// tookOver reports whether the stream began where another SSRC of the same call
+// and direction ended. Of a stream of no call the agent has the word.
+func (a *Analyzer) tookOver(s *stream) bool {
+	if !s.tied {
+		return s.ssrcChanged
+	}
+	m := a.calls[s.tie.call]
+	return m != nil && slices.ContainsFunc(m.streams, func(o *stream) bool {
+		return o.key.point == s.key.point && o.key.src == s.key.src && o.key.dst == s.key.dst && o.key.ssrc != s.key.ssrc &&
+			o.mediaType() == s.mediaType() && o.first.Before(s.first) && o.last.Before(s.first.Add(soon))
+	})
 }
 
 // countsBursts reports whether the agent told how what was lost lies.

@@ -83,13 +83,14 @@ func (c *Call) sdp(e *event, leg *Leg, owner Side) {
 	for i := range s.Media {
 		m := &s.Media[i]
 		kind := string(m.Type)
-		if m.Port == 0 {
+		at := s.Transport(i)
+		if m.Port == 0 && at == m {
 			continue // refused or taken away
 		}
 		switch {
 		case kind == "audio":
 			d.send, d.recv = canSend(m.Direction), canReceive(m.Direction)
-			if m.Addr.IsValid() && m.Addr.IsUnspecified() {
+			if m.Addr.IsValid() && !m.Placed() && !m.ICE {
 				d.recv = false // hold as RFC 2543 has it
 			}
 		case kind == "video":
@@ -98,7 +99,7 @@ func (c *Call) sdp(e *event, leg *Leg, owner Side) {
 			d.image, d.send, d.recv = true, true, true
 		}
 		d.srtp = d.srtp || m.Crypto
-		c.announce(e, leg, owner, i, m)
+		c.announce(e, leg, owner, i, m, at)
 	}
 	switch {
 	case string(e.method) == "ACK" || string(e.method) == "PRACK":
@@ -123,17 +124,33 @@ func (c *Call) sdp(e *event, leg *Leg, owner Side) {
 func canSend(d sip.Direction) bool    { return d != sip.RecvOnly && d != sip.Inactive }
 func canReceive(d sip.Direction) bool { return d != sip.SendOnly && d != sip.Inactive }
 
-// announce notes the addresses of one m= line.
-func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m *sip.Media) {
-	if !m.Addr.IsValid() || m.Addr.IsUnspecified() {
+// announce notes the addresses of one m= line: its own, those of the line at
+// whose transport it is bundled, and the candidates of both.
+func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m, at *sip.Media) {
+	others := candidates(m)
+	if at != m {
+		if at.Placed() {
+			others = append(others, unmap(at.RTP()))
+		}
+		others = append(others, candidates(at)...)
+	}
+	var addr netip.AddrPort
+	switch {
+	case m.Placed():
+		addr = unmap(m.RTP())
+	case len(others) > 0:
+		addr = others[0]
+	default:
 		return
 	}
-	addr := netip.AddrPortFrom(m.Addr.Unmap(), m.Port)
 	ep := Endpoint{
 		Call: c, Leg: leg, Owner: owner, Addr: addr, Media: clip(m.Type, maxTag), Since: e.at,
 		SRTP: m.Crypto, ICE: m.ICE, Payloads: payloads(m), PtimeMs: float64(m.Ptime),
 	}
-	ep.RTCP = unmap(m.RTCP())
+	ep.RTCP = addr
+	if m.Placed() {
+		ep.RTCP = unmap(m.RTCP())
+	}
 	ep.Hop = c.hop(e, leg, owner, index, addr)
 	isNew := c.addEndpoint(ep)
 	// Where NAT stands between the owner and the tap, or the owner announces the
@@ -145,18 +162,24 @@ func (c *Call) announce(e *event, leg *Leg, owner Side, index int, m *sip.Media)
 		behind.Addr, behind.RTCP = netip.AddrPortFrom(host, addr.Port()), netip.AddrPortFrom(host, ep.RTCP.Port())
 		c.addEndpoint(behind)
 	}
-	for i := range m.Candidates {
-		cand := &m.Candidates[i]
-		if cand.Component != 1 || !cand.Addr.IsValid() || cand.Addr.Addr().IsUnspecified() {
-			continue
-		}
+	for _, other := range others {
 		alt := ep
-		alt.Addr = netip.AddrPortFrom(cand.Addr.Addr().Unmap(), cand.Addr.Port())
-		alt.RTCP, alt.ICE = alt.Addr, true
+		alt.Addr, alt.RTCP, alt.ICE = other, other, ep.ICE || at == m
 		if alt.Addr != addr {
 			c.addEndpoint(alt)
 		}
 	}
+}
+
+// candidates are the addresses of RTP that a line has beside its own.
+func candidates(m *sip.Media) []netip.AddrPort {
+	var out []netip.AddrPort
+	for i := range m.Candidates {
+		if cand := &m.Candidates[i]; cand.Component == 1 && cand.Addr.IsValid() && !cand.Addr.Addr().IsUnspecified() {
+			out = append(out, unmap(cand.Addr))
+		}
+	}
+	return out
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {

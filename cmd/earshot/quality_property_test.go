@@ -34,15 +34,15 @@ func TestAnyImpairment(t *testing.T) {
 		f := framesOf(c)
 		defer f.stop()
 		got, truth := readAll(t, f), c.Truth()
-		compareCalls(t, truth.Calls, got.calls)
-		compareStreams(t, truth.Streams, got)
+		compareCalls(rt, truth.Calls, got.calls)
+		compareStreams(rt, truth.Streams, got)
 		for _, s := range got.streams {
 			if s.Packets+s.Lost-s.Duplicates != s.Expected || s.Restarts != 0 {
 				rt.Fatalf("%d packets, %d lost, %d duplicates, %d expected, %d restarts", s.Packets, s.Lost, s.Duplicates, s.Expected, s.Restarts)
 			}
 		}
-		if t.Failed() {
-			rt.Fatalf("%+v", o)
+		if rt.Failed() {
+			rt.Logf("%+v", o)
 		}
 	})
 }

@@ -61,7 +61,13 @@ func readScenario(t *testing.T, name string, seed int64) (*records, synth.Truth)
 	return got, truth
 }
 
-func compareCalls(t *testing.T, want []synth.CallTruth, rows []*record.Call) {
+// tester is what a comparison tells of: a test, or one try of a property.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+func compareCalls(t tester, want []synth.CallTruth, rows []*record.Call) {
 	t.Helper()
 	left := slices.Clone(rows)
 	for _, w := range want {
@@ -81,7 +87,7 @@ func compareCalls(t *testing.T, want []synth.CallTruth, rows []*record.Call) {
 	}
 }
 
-func compareCall(t *testing.T, w synth.CallTruth, r *record.Call) {
+func compareCall(t tester, w synth.CallTruth, r *record.Call) {
 	t.Helper()
 	is := func(field string, got, want any) {
 		t.Helper()
@@ -156,7 +162,7 @@ func compareGolden(t *testing.T, path string, got *records) {
 	}
 }
 
-func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
+func compareStreams(t tester, want []synth.StreamTruth, got *records) {
 	t.Helper()
 	left := slices.Clone(got.streams)
 	for _, w := range want {
@@ -216,7 +222,7 @@ func compareStreams(t *testing.T, want []synth.StreamTruth, got *records) {
 }
 
 // near compares two jitters: the generator rounds times to microseconds.
-func near(t *testing.T, name string, got, want *float64) {
+func near(t tester, name string, got, want *float64) {
 	t.Helper()
 	most := 0.
 	if want != nil {
@@ -226,7 +232,7 @@ func near(t *testing.T, name string, got, want *float64) {
 }
 
 // within compares two numbers that may be unknown.
-func within(t *testing.T, name string, got, want *float64, most float64) {
+func within(t tester, name string, got, want *float64, most float64) {
 	t.Helper()
 	if (got == nil) != (want == nil) || got != nil && math.Abs(*got-*want) > most {
 		t.Errorf("%s is %s, want %s", name, show(got), show(want))

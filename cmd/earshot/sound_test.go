@@ -15,7 +15,7 @@ import (
 // compareSound holds a stream to what the generator sounded: the level to a
 // tenth of a dB, which is what G.711 leaves of it. What no scenario sounds is
 // not decoded.
-func compareSound(t *testing.T, name string, w synth.StreamTruth, r *record.Stream) {
+func compareSound(t tester, name string, w synth.StreamTruth, r *record.Stream) {
 	t.Helper()
 	is := func(column string, got, want *float64, within float64) {
 		t.Helper()

@@ -276,6 +276,7 @@ func TestReportFitsADatagram(t *testing.T) {
 		t.Errorf("a report takes %d bytes, with jitter in %d buckets and sound %+v; want at most 1,150", longest, buckets, f.reports[9].Signal)
 	}
 }
+
 // TestPlayoutAfterPause: a sender that paused lies behind all that was before,
 // on time from then on: each buffer discards until it is sure, and no more.
 func TestPlayoutAfterPause(t *testing.T) {

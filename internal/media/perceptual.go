@@ -38,8 +38,9 @@ func (b BurstGap) SinceBurst() (n uint64, ok bool) {
 // Remembered is how a listener remembers a stream at its end: R on the codec's
 // scale, and MOS, both without delay.
 type Remembered struct {
-	R, MOS float64
-	Scale  string // NB, WB, FB
+	R, MOS  float64
+	Scale   string  // NB, WB, FB
+	Ceiling float64 // the best R that the codec allows
 }
 
 // Perceptual scores a whole stream by emodel.PerceptualR, as the adaptive buffer
@@ -47,10 +48,7 @@ type Remembered struct {
 // known. There is none where Score has none, and none of a lossy stream whose
 // packet time is not known or whose b does not tell of the loss.
 func Perceptual(s Speech, c *Counts, h *Heard, b BurstGap, ptimeMs float64) (Remembered, bool) {
-	if s.Encoding == "" || c.Expected == 0 {
-		return Remembered{}, false
-	}
-	codec, ok := s.Codecs.Lookup(s.format(c, ptimeMs))
+	codec, ok := s.codec(c, ptimeMs)
 	if !ok {
 		return Remembered{}, false
 	}
@@ -71,5 +69,5 @@ func Perceptual(s Speech, c *Counts, h *Heard, b BurstGap, ptimeMs float64) (Rem
 	if math.IsNaN(r) || math.IsInf(r, 0) { // counters that no stream has
 		return Remembered{}, false
 	}
-	return Remembered{r, codec.Scale.MOS(r), codec.Scale.String()}, true
+	return Remembered{r, codec.Scale.MOS(r), codec.Scale.String(), codec.Ceiling()}, true
 }

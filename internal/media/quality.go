@@ -41,6 +41,14 @@ type Speech struct {
 	Codecs   *Codecs
 }
 
+// codec finds the factors of what was counted, where something was.
+func (s Speech) codec(c *Counts, ptimeMs float64) (emodel.Codec, bool) {
+	if s.Encoding == "" || c.Expected == 0 {
+		return emodel.Codec{}, false
+	}
+	return s.Codecs.Lookup(s.format(c, ptimeMs))
+}
+
 // ScoreOf scores an interval: by the share of its expected packets that was
 // lost or came too late, by how much of that came in bursts, and by the
 // codec's factors (ITU-T G.107 family, G.113).
@@ -51,10 +59,7 @@ func ScoreOf(s Speech, r *Report) (Score, bool) {
 // ScoreCounts scores what was counted over any time, as the jitter-buffer
 // model b would play it. ptimeMs is 0 where it is not known.
 func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Score, bool) {
-	if s.Encoding == "" || c.Expected == 0 {
-		return Score{}, false
-	}
-	codec, ok := s.Codecs.Lookup(s.format(c, ptimeMs))
+	codec, ok := s.codec(c, ptimeMs)
 	if !ok {
 		return Score{}, false
 	}
@@ -269,10 +274,11 @@ func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
 // weighted alike: R is never above it. Valid iff Samples is not 0.
 func (q *scored) Ceiling() float64 { return q.sumCeiling / q.weight }
 
-// Fits reports whether the score of the totals is of the codec and mode that the
-// intervals had: from the totals of packets that differ none can be told.
-func (q *scored) Fits(whole *Score) bool {
-	return whole.Scale == q.Codec.Scale && math.Abs(whole.Ceiling-q.Ceiling()) <= 1
+// Fits reports whether a score of the totals, on a scale and with a ceiling, is
+// of the codec and mode that the intervals had: from the totals of packets that
+// differ none can be told.
+func (q *scored) Fits(scale string, ceiling float64) bool {
+	return scale == q.Codec.Scale && math.Abs(ceiling-q.Ceiling()) <= 1
 }
 
 // DelayCost is what delay cost on average, in points of R and of MOS, over the

@@ -98,12 +98,12 @@ func TestTotalsOfSeveralModes(t *testing.T) {
 		r := &Report{Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * bytes}, PtimeMs: 20}
 		score, _ := ScoreOf(s, r)
 		q.Add(Scored{Score: score}, r)
-		if sum.Add(r.Delta); bytes == 32 && !q.Fits(&score) {
+		if sum.Add(r.Delta); bytes == 32 && !q.Fits(score.Scale, score.Ceiling) {
 			t.Errorf("one mode: %+v", score)
 		}
 	}
 	whole, ok := ScoreCounts(s, &sum, &Heard{}, 20, Adaptive)
-	if !ok || q.Fits(&whole) {
+	if !ok || q.Fits(whole.Scale, whole.Ceiling) {
 		t.Errorf("two modes: %+v, ceiling %v", whole, q.Ceiling())
 	}
 }

@@ -295,10 +295,46 @@ func (m *Media) RTCP() netip.AddrPort {
 	return netip.AddrPortFrom(m.Addr, m.Port+1)
 }
 
+// Transport is the section whose address and candidates the media of section i
+// use: the first accepted one of its BUNDLE group (RFC 9143 section 7.2), else
+// itself. Until the answer accepts the group, its own may be used, too.
+func (s *SDP) Transport(i int) *Media {
+	m := &s.Media[i]
+	if len(m.Mid) == 0 {
+		return m
+	}
+	for _, tags := range s.Bundles {
+		if !hasTag(tags, m.Mid) {
+			continue
+		}
+		for j := range s.Media {
+			if o := &s.Media[j]; o.Port != 0 && len(o.Mid) > 0 && hasTag(tags, o.Mid) {
+				return o
+			}
+		}
+	}
+	return m
+}
+
+// hasTag reports whether one of the tags, divided by spaces, is tag.
+func hasTag(tags, tag []byte) bool {
+	for len(tags) > 0 {
+		var one []byte
+		if one, tags = word(tags); bytes.Equal(one, tag) {
+			return true
+		}
+	}
+	return false
+}
+
+// Placed reports whether an address tells where media go to: not 0.0.0.0, which
+// stands for hold, or for candidates that are told instead.
+func (m *Media) Placed() bool { return m.Port != 0 && m.Addr.IsValid() && !m.Addr.IsUnspecified() }
+
 // Held says whether the sender of the description asks not to be sent media: sendonly, inactive, or the address 0.0.0.0
-// of RFC 2543.
+// of RFC 2543 where no candidates stand for it.
 func (m *Media) Held() bool {
-	return m.Direction == SendOnly || m.Direction == Inactive || m.Addr.IsValid() && m.Addr.IsUnspecified()
+	return m.Direction == SendOnly || m.Direction == Inactive || m.Addr.IsValid() && m.Addr.IsUnspecified() && !m.ICE
 }
 
 // completeFormats names the static payload types that have no a=rtpmap.

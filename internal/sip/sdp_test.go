@@ -196,3 +196,14 @@ func TestSDPBounds(t *testing.T) {
 	}
 	f("sources", medium+sources.String())
 }
+
+func TestTransport(t *testing.T) {
+	var s SDP
+	s.Parse([]byte("v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\na=group:BUNDLE b c\na=group:BUNDLE d\n" +
+		"m=audio 4000 RTP/AVP 0\na=mid:a\nm=audio 0 RTP/AVP 0\na=mid:b\nm=audio 4004 RTP/AVP 0\na=mid:c\nm=video 4006 RTP/AVP 96\na=mid:d\nm=video 4008 RTP/AVP 96\n"))
+	for i, want := range []int{0, 2, 2, 3, 4} { // the first of b and c is not accepted
+		if got := s.Transport(i); got != &s.Media[want] {
+			t.Errorf("section %d uses port %d, want that of section %d", i, got.Port, want)
+		}
+	}
+}
