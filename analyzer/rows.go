@@ -120,6 +120,11 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		soundRow(&sum.Sound, &heard)
 		if mute(r, leg, chosen) {
 			flags["silent_audio"] = true
+			for _, s := range chosen {
+				if s.sound != nil {
+					s.sound.mute = true
+				}
+			}
 		}
 	}
 	for _, s := range streams {

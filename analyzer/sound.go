@@ -1,6 +1,9 @@
 package analyzer
 
 import (
+	"math"
+	"time"
+
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/record"
@@ -11,17 +14,18 @@ import (
 type sound struct {
 	sum   signal.Sums
 	parts []soundPart // by interval
+	mute  bool        // the call's row has the flag silent_audio for it
 }
 
 // soundPart is how much of an interval's sound was silent.
 type soundPart struct {
-	span
-	samples, silent uint64
+	from, to        uint32 // ms since the stream began
+	samples, silent uint32
 }
 
 const (
-	// maxSoundParts is how many intervals of a stream are remembered: six hours.
-	maxSoundParts = 4320
+	// maxSoundParts is how many intervals of a stream are remembered: an hour.
+	maxSoundParts = 720
 	// muteSamples is how much sound it takes to call a side mute: 5 s.
 	muteSamples = 5 * signal.SampleRate
 )
@@ -36,7 +40,9 @@ func (s *stream) hear(r *media.Report) {
 	}
 	s.sound.sum.Add(&r.Signal)
 	if len(s.sound.parts) < maxSoundParts {
-		s.sound.parts = append(s.sound.parts, soundPart{span{later(r.Start, r.First), r.Last}, r.Signal.Samples, r.Signal.Silent})
+		since := func(t time.Time) uint32 { return uint32(max(0, t.Sub(s.first).Milliseconds())) }
+		most := func(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
+		s.sound.parts = append(s.sound.parts, soundPart{since(later(r.Start, r.First)), since(r.Last), most(r.Signal.Samples), most(r.Signal.Silent)})
 	}
 }
 
@@ -85,9 +91,10 @@ func mute(r *record.Call, leg *dialog.Leg, streams []*stream) bool {
 		decoded += s.sound.sum.Samples
 		bytes += s.counts.Bytes
 		for _, p := range s.sound.parts {
-			if !p.from.Before(*r.AnswerTime) && !touches(idle, p.span) {
-				samples += p.samples
-				silent += p.silent
+			when := span{s.first.Add(time.Duration(p.from) * time.Millisecond), s.first.Add(time.Duration(p.to) * time.Millisecond)}
+			if !when.from.Before(*r.AnswerTime) && !touches(idle, when) {
+				samples += uint64(p.samples)
+				silent += uint64(p.silent)
 			}
 		}
 	}

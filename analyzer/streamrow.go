@@ -78,6 +78,9 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if a.tookOver(s) {
 		r.Flags = append(r.Flags, "ssrc_change")
 	}
+	if s.sound != nil && s.sound.mute {
+		r.Flags = append(r.Flags, "silent_audio")
+	}
 	if s.counts.Jumps > 0 {
 		r.Flags = append(r.Flags, "timestamp_jump")
 	}

@@ -197,7 +197,7 @@ func mute() *Rows {
 	media(rows, "a", "PCMU", 93.2, zeros(4)...)
 	media(rows, "b", "PCMA", 93.2, zeros(4)...)
 	c := rows.Calls[0]
-	c.Flags = []string{"silent_audio"}
+	c.Flags, rows.Streams[0].Flags = []string{"silent_audio"}, []string{"silent_audio"}
 	c.A.Sound = record.Sound{NoiseDBov: new(-127.), SilencePct: new(100.), ClippingPct: new(0.)}
 	c.B.Sound = record.Sound{LevelDBov: new(-48.), SilencePct: new(0.)}
 	for _, it := range rows.Intervals[:4] {

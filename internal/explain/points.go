@@ -72,7 +72,7 @@ func (d *direction) seen(st *record.Stream) string {
 	}
 	var flags []string
 	for _, f := range st.Flags {
-		if f != "plc_assumed" && f != "codec_configured" && f != "foreign_stream" {
+		if !slices.Contains([]string{"plc_assumed", "codec_configured", "foreign_stream", "silent_audio"}, f) { // told elsewhere
 			flags = append(flags, clean(f))
 		}
 	}

@@ -87,7 +87,7 @@ func (s *story) mutes() string {
 	}
 	var who []string
 	for _, d := range s.sides {
-		if d.sums.SilencePct != nil && *d.sums.SilencePct >= 99 {
+		if slices.ContainsFunc(d.voice, func(st *record.Stream) bool { return slices.Contains(st.Flags, "silent_audio") }) {
 			who = append(who, d.who)
 		}
 	}

@@ -92,11 +92,17 @@ func (v *interval) absorb(before *interval) {
 		v.step, v.votes = before.step, before.votes
 	}
 	if before.ttlMin != 0 {
+		if v.ttlMin == 0 { // it had no packet whose IP header was seen
+			v.dscp = before.dscp
+		}
 		v.countTTL(before.ttlMin)
 		v.countTTL(before.ttlMax)
 	}
 	if before.heard.Played > 0 && (v.heard.Played == 0 || before.transitMin < v.transitMin) {
 		v.transitMin = before.transitMin
+	}
+	if v.head == 0 {
+		v.head = before.head
 	}
 	v.heard.Add(&before.heard)
 	later := v.holes[:v.holeCount:v.holeCount]

@@ -205,7 +205,7 @@ func ParseReport(b []byte) (Report, error) {
 	if r.Delta.Lost > r.Delta.Expected || r.Total.Lost > r.Total.Expected {
 		return Report{}, fmt.Errorf("parse stream report: SSRC %d lost more packets than were expected", r.SSRC)
 	}
-	if !r.Signal.Sound() {
+	if !r.Signal.Plausible() {
 		return Report{}, fmt.Errorf("parse stream report: SSRC %d is louder or longer than can be", r.SSRC)
 	}
 	return r, nil

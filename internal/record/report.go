@@ -60,7 +60,9 @@ type Report struct {
 	GLDPct *float64 `json:"gld_pct"`
 	GDMs   *float64 `json:"gd_ms"`
 	GMIN   *uint8   `json:"gmin"`
-	RTDMs  *float64 `json:"rtd_ms"` // round trip, end system, one way, symmetric one way
+	// Round trip, end system, one way, symmetric one way. The round trip of
+	// rtcp_rr is of the segment between the capture point and the reporter.
+	RTDMs  *float64 `json:"rtd_ms"`
 	ESDMs  *float64 `json:"esd_ms"`
 	OWDMs  *float64 `json:"owd_ms"`
 	SOWDMs *float64 `json:"sowd_ms"`

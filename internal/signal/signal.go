@@ -132,9 +132,9 @@ func (s *Sums) Add(o *Sums) {
 	s.Noise += o.Noise
 }
 
-// Sound reports whether a meter can have counted this; what comes from
+// Plausible reports whether a meter can have counted this; what comes from
 // elsewhere may say anything.
-func (s *Sums) Sound() bool {
+func (s *Sums) Plausible() bool {
 	const most = 1 << 32 // samples: six days
 	return s.Samples <= most && s.Silent <= s.Samples && s.Blurred <= s.Samples && s.Clipped <= s.Samples-s.Blurred &&
 		s.Signal <= (s.Samples-s.Silent)*fullScale && s.Noise <= s.Silent*silent
