@@ -124,10 +124,7 @@ func has(set *[1 << 16 / 64]uint64, p *packet.Packet) bool {
 // Observe takes one decoded packet.
 func (a *Agent) Observe(p *packet.Packet) {
 	if p.Time.After(a.now) {
-		a.now = p.Time
-		if !a.now.Before(a.sweepAt) {
-			a.sweep()
-		}
+		a.reach(p.Time)
 	} else if p.Time.Before(a.now) && a.now.Sub(p.Time) > setBack {
 		a.rewind(p.Time)
 	}
@@ -268,14 +265,35 @@ func (a *Agent) Drop(stage, reason string, from, to time.Time, n uint64) {
 
 // Advance moves the clock while no packet comes.
 func (a *Agent) Advance(now time.Time) {
-	if now.After(a.now) {
-		a.now = now
-	} else if a.now.Sub(now) > setBack {
+	switch {
+	case now.After(a.now):
+		a.reach(now)
+	case a.now.Sub(now) > setBack:
 		a.rewind(now)
+	case !a.now.Before(a.sweepAt):
+		a.sweep()
 	}
+}
+
+// reach moves the clock, second by second while there are streams: what they
+// owe after a long silence leaves in order of time, as if it had been asked for
+// all along. The end of one must not overtake a report of another.
+func (a *Agent) reach(now time.Time) {
+	for len(a.streams.order) > 0 && a.sweepAt.Before(now) {
+		a.now = later(a.now, a.sweepAt)
+		a.sweep()
+	}
+	a.now = now
 	if !a.now.Before(a.sweepAt) {
 		a.sweep()
 	}
+}
+
+func later(x, y time.Time) time.Time {
+	if y.After(x) {
+		return y
+	}
+	return x
 }
 
 // setBack is how far packets may go back in time and still be late ones, as

@@ -419,3 +419,35 @@ func FuzzAgent(f *testing.F) {
 		}
 	})
 }
+
+// TestLongSilence: after ten minutes without a packet, what streams still owe
+// leaves in order of time.
+func TestLongSilence(t *testing.T) {
+	x := newTap()
+	x.invite(0, "one", alice)
+	x.invite(0, "one", bob)
+	for i := range uint16(220) {
+		at := time.Duration(i) * 20 * time.Millisecond
+		x.udp(at, alice, bob, rtp(7, i, 0))
+		x.udp(at+time.Millisecond, bob, alice, rtp(8, i, 0))
+	}
+	x.invite(10*time.Minute, "two", alice)
+	x.Close()
+	packets, _ := x.sum()
+	finals := 0
+	for _, r := range x.reports {
+		if r.Final {
+			finals++
+		}
+	}
+	if packets != 440 || finals != 2 {
+		t.Errorf("%d packets reported, %d streams ended", packets, finals)
+	}
+	var last time.Time
+	for _, p := range x.out {
+		if p.Time.Before(last.Add(-time.Second)) {
+			t.Errorf("%s comes after %s", p.Time, last)
+		}
+		last = later(last, p.Time)
+	}
+}

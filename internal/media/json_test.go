@@ -279,3 +279,31 @@ func BenchmarkRTCPJSON(b *testing.B) {
 		}
 	})
 }
+
+// TestHostileReport: what no meter says is refused, or cut to what one may say;
+// a report of a datagram's size keeps no more memory than its own.
+func TestHostileReport(t *testing.T) {
+	const head = `{"ssrc":1,"start":"2026-01-05T10:00:00Z",`
+	for _, b := range []string{
+		`{"ssrc":1,"start":"1677-01-05T10:00:00Z"}`, `{"ssrc":1,"start":"9999-01-05T10:00:00Z"}`, head + `"last":"2262-01-05T10:00:00Z"}`,
+		head + `"delta_max_ms":1e308}`, head + `"ptime_ms":-1e300}`, head + `"delta":{"packets":18446744073709551615}}`,
+		head + `"heard":{"discarded":[0,0,18446744073709551614]}}`, head + `"signal":{"n":18446744073709551615}}`,
+	} {
+		if r, err := ParseReport([]byte(b)); err == nil {
+			t.Errorf("%s: %+v", b, r)
+		}
+	}
+	for _, name := range []string{"pts", "jitter", "total_jitter", "holes", "jitter_spread"} {
+		one := map[string]string{"holes": `{"from":"2026-01-05T10:00:00Z","to":"2026-01-05T10:00:00Z"}`, "jitter_spread": "[1,1]"}[name]
+		if one == "" {
+			one = "{}"
+		}
+		r, err := ParseReport([]byte(head + `"` + name + `":[` + strings.Repeat(one+",", 20_000) + one + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := cap(r.PayloadTypes) + cap(r.Jitter) + cap(r.TotalJitter) + cap(r.Holes) + cap(r.JitterSpread); n > 128 {
+			t.Errorf("%d %s are kept", n, name)
+		}
+	}
+}

@@ -17,6 +17,14 @@ type jsonScan struct {
 	i     int
 	depth int
 	err   error
+	most  float64 // numbers above are refused; 0 takes any
+}
+
+// within fails where a number is larger than what s takes.
+func (s *jsonScan) within(v float64) {
+	if s.most != 0 && math.Abs(v) > s.most && s.err == nil {
+		s.err = fmt.Errorf("the number %g before offset %d is more than can be counted", v, s.i)
+	}
 }
 
 // maxJSONDepth bounds the nesting of hostile input.
@@ -161,6 +169,7 @@ func (s *jsonScan) number() float64 {
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0
 	}
+	s.within(f)
 	return f
 }
 
@@ -204,16 +213,19 @@ func (s *jsonScan) digits() (n uint64, ok bool) {
 // unsigned reads an unsigned integer exactly; a negative one is 0.
 func (s *jsonScan) unsigned() uint64 {
 	if n, ok := s.digits(); ok {
+		s.within(float64(n))
 		return n
 	}
 	w := s.scalar()
 	if n, err := strconv.ParseUint(string(w), 10, 64); err == nil {
+		s.within(float64(n))
 		return n
 	}
 	f, err := strconv.ParseFloat(string(w), 64)
 	if err != nil || !(f > 0 && f < 1<<64) {
 		return 0
 	}
+	s.within(f)
 	return uint64(f)
 }
 

@@ -128,11 +128,17 @@ func appendJitter(dst []byte, j *Jitter) []byte {
 	return append(appendFloat(dst, "last", j.Last), '}')
 }
 
+// What a report may say, and be kept: meters count and measure far less.
+const (
+	mostTold = 1 << 48
+	lastYear = 2105
+)
+
 // ParseReport reads what AppendJSON wrote. Unknown keys are skipped. A report
 // that counts more lost than expected is refused: no meter says that.
 func ParseReport(b []byte) (Report, error) {
 	var r Report
-	s := jsonScan{b: b}
+	s := jsonScan{b: b, most: mostTold}
 	if s.peek() != '{' {
 		s.fail("want an object")
 	}
@@ -155,11 +161,11 @@ func ParseReport(b []byte) (Report, error) {
 		case "pt":
 			r.PayloadType = s.u8() & 0x7f
 		case "pts":
-			s.array(func() { r.PayloadTypes = append(r.PayloadTypes, s.payloadCount()) })
+			r.PayloadTypes = boundedArray(&s, maxPayloadTypes, s.payloadCount)
 		case "jitter":
-			s.array(func() { r.Jitter = append(r.Jitter, s.jitter()) })
+			r.Jitter = boundedArray(&s, len(CandidateRates), s.jitter)
 		case "total_jitter":
-			s.array(func() { r.TotalJitter = append(r.TotalJitter, s.jitter()) })
+			r.TotalJitter = boundedArray(&s, len(CandidateRates), s.jitter)
 		case "head":
 			r.Head = s.u16() & 0x1ff
 		case "delta_max_ms":
@@ -220,6 +226,8 @@ func (s *jsonScan) time() time.Time {
 	t, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil {
 		s.err = fmt.Errorf("time %q is not RFC 3339", text)
+	} else if !t.IsZero() && (t.Before(time.Unix(0, 0)) || t.Year() > lastYear) {
+		s.err = fmt.Errorf("time %q is not between 1970 and %d", text, lastYear)
 	}
 	return t.UTC()
 }

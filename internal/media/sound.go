@@ -61,6 +61,9 @@ func appendSignal(dst []byte, s *signal.Sums) []byte {
 
 func (s *jsonScan) signal() signal.Sums {
 	var v signal.Sums
+	most := s.most
+	s.most = 0 // energies are larger than counts; Plausible judges them
+	defer func() { s.most = most }()
 	s.object(func(name []byte) {
 		switch string(name) {
 		case "n":
