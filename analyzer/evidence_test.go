@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
@@ -154,4 +157,30 @@ func TestEmptyReportBlock(t *testing.T) {
 	if a := f.call(t, "one").A; a.RtcpReports != nil || a.RtcpLost != nil || a.RtcpLossPct != nil || len(f.toldRows) != 0 {
 		t.Errorf("%+v, %d reports", a, len(f.toldRows))
 	}
+}
+
+// TestOutageParts: what was lost in a hole is counted and scored where it
+// lay, and all parts together are the report.
+func TestOutageParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.Float64Range(0, 100).Draw(t, "from")
+		long := rapid.Float64Range(1, 5000).Draw(t, "long")
+		missing := rapid.Uint64Range(1, 100_000).Draw(t, "missing")
+		lost := rapid.Uint64Range(0, 100_000).Draw(t, "lost")
+		r := media.Report{
+			Start: at(from + long).Truncate(media.Interval), PtimeMs: 20, Delta: media.Counts{Packets: 100, Expected: lost + 100, Lost: lost},
+			Heard: media.Heard{Runs: [1 + media.Buffers]uint64{1}}, Holes: []media.Hole{{From: at(from), To: at(from + long), Lost: true, Missing: missing}},
+		}
+		rest, parts, g := outages(&r)
+		sum := rest.Delta
+		for _, p := range parts {
+			if p.Delta.Expected != p.Delta.Lost || p.Delta.Lost == 0 || p.Start.After(at(from+long)) || !p.Start.Add(media.Interval).After(at(from)) || p.Start != p.Start.Truncate(media.Interval) {
+				t.Fatalf("part %+v", p)
+			}
+			sum.Add(p.Delta)
+		}
+		if sum != r.Delta || g.lost != min(missing, lost) || len(parts) > maxSilentRows {
+			t.Fatalf("%d parts make %+v, want %+v", len(parts), sum, r.Delta)
+		}
+	})
 }

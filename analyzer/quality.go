@@ -37,8 +37,18 @@ func (s *stream) payloadOf(pt uint8) payload {
 	return payload{}
 }
 
-// interval scores one interval of a stream and writes its row.
+// interval writes the rows of a report: of its packets, and of each interval
+// that its outages lie in.
 func (a *Analyzer) interval(s *stream, r *media.Report) {
+	rest, parts, _ := outages(r)
+	for i := range parts {
+		a.intervalRow(s, &parts[i])
+	}
+	a.intervalRow(s, rest)
+}
+
+// intervalRow scores one interval of a stream and writes its row.
+func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	if r.Delta.Packets == 0 && r.Delta.Expected == 0 {
 		return // only says that the stream ended
 	}
@@ -85,8 +95,8 @@ func (a *Analyzer) interval(s *stream, r *media.Report) {
 		}
 		s.quality.Add(scored, r)
 		// Of three packets one lost is no 33 %: a shorter one is only a part of
-		// the stream's score.
-		if media.Length(&r.Delta, r.PtimeMs) >= time.Second {
+		// the stream's score. An outage has none that came.
+		if r.Delta.Packets == 0 || media.Length(&r.Delta, r.PtimeMs) >= time.Second {
 			row.RLQ, row.MosLQ = rounded(score.R), rounded(score.MOS)
 			row.RCostCodec, row.RCostLoss, row.RCostDiscard = rounded(score.CodecCost), rounded(score.LossCost), rounded(score.DiscardCost)
 			if scored.DelayMs != nil {
@@ -118,6 +128,9 @@ func jitterEntry(entries []media.Jitter, clock uint32) (media.Jitter, bool) {
 func (a *Analyzer) score(s *stream, p payload, r *media.Report) (media.Score, bool) {
 	if p.media == "video" {
 		return media.Score{}, false
+	}
+	if r.Delta.Packets == 0 {
+		return media.Floor(a.speech(s, p))
 	}
 	return media.ScoreOf(a.speech(s, p), r)
 }

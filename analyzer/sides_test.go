@@ -42,7 +42,7 @@ func TestBestAndWorstOfSides(t *testing.T) {
 			f.report(5.2+5*float64(i), one, r)
 		}
 	}
-	f.bye(16, d)
+	f.bye(15.5, d)
 	f.end()
 	r := f.call(t, "one")
 	checkInterval := func(column string, when *time.Time, loss, jitter *float64, wantAt, wantLoss, wantJitter float64) {
@@ -73,7 +73,7 @@ func TestBestAndWorstOfSides(t *testing.T) {
 		t.Errorf("a_ttl_min %d, a_ttl_max %d; want 58 and 64", *r.A.TTLMin, *r.A.TTLMax)
 	}
 	is(t, "a_ptime_ms", r.A.PtimeMs, 20)
-	is(t, "a_last_rtp_ms", r.A.LastRtpMs, 1100) // at 14.9 s
+	is(t, "a_last_rtp_ms", r.A.LastRtpMs, 600) // at 14.9 s
 	is(t, "a_mos_min_rtt_ms", r.A.MosMinRttMs, null)
 	is(t, "a_mos_perceptual", r.A.MosPerceptual, null) // the agent counts no bursts
 }
@@ -197,7 +197,7 @@ func TestSideOfTwoStreams(t *testing.T) {
 			over.DSCP, over.Last = r.DSCP, r.Last
 			f.report(5.3+5*float64(i), k, over)
 		}
-		f.bye(11, d)
+		f.bye(10.5, d)
 		f.end()
 		return f.call(t, "one").A, []*record.Stream{f.stream(t, 1), f.stream(t, 2)}
 	}

@@ -156,6 +156,9 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 	for _, h := range leg.Idle(side) {
 		idle = append(idle, span{h.From, h.To})
 	}
+	if at := leg.Referred(); !at.IsZero() && at.Before(call.to) {
+		idle = append(idle, span{at, call.to})
+	}
 	due := without([]span{call}, idle)
 	own, others := voices(streams, side), voices(streams, side.Other())
 	sender, receiver := audioOf(c, leg, side), audioOf(c, leg, side.Other())
@@ -169,6 +172,9 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 		case len(others) > 0 && !a.coversFlow(c, sender, receiver, others), len(others) == 0 && r.MediaSeen != "none":
 			return silence{}
 		}
+	}
+	if slices.ContainsFunc(own, func(s *stream) bool { return len(s.holes) >= maxHoles }) {
+		return silence{} // there may be more than are remembered
 	}
 	if len(own) > 0 && !slices.ContainsFunc(own, func(s *stream) bool { return a.awake(s.key.point, call.to) }) {
 		return silence{} // whoever saw them sees nothing any more
@@ -320,10 +326,9 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 	return parts, rest
 }
 
-// scoreSilence writes the intervals that were silent for the most part, and
-// scores them with the packets that were due as their weight. Of a side that
-// sent nothing every interval counts. Their SSRC is 0: they are of no stream,
-// and those of a stream still add up to its row.
+// scoreSilence writes the silent part of each interval, and scores it with the
+// packets that were due as its weight. Its SSRC is 0: it is of no stream, and
+// the intervals of a stream still add up to its row.
 func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
 		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
@@ -343,9 +348,6 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 	}
 	parts, rest := silentParts(without(s.stretches, s.lost))
 	for _, p := range parts {
-		if len(own) > 0 && 2*p.silent <= media.Interval {
-			continue
-		}
 		if row, ok := add(p.start, p.silent); ok {
 			a.Counters.Intervals++
 			a.emit(&row)

@@ -96,6 +96,7 @@ type stream struct {
 	burstGap    media.BurstGap
 	spread      []media.SpreadCount
 	holes       []media.Hole
+	gone        gone
 	skew        skew
 	frames      *media.Frames // nil while no report told any
 	sound       *sound        // nil where nothing was decoded
@@ -245,6 +246,9 @@ func (s *stream) take(r *media.Report) {
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
 	}
+	_, _, lost := outages(r)
+	s.gone.lost += lost.lost
+	s.gone.holes += lost.holes
 	s.hear(r)
 	s.ssrcChanged = s.ssrcChanged || r.SSRCChanged
 }
@@ -331,7 +335,7 @@ func (a *Analyzer) emitStream(s *stream) {
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	s.payloads = nil
-	s.heard, s.holes, s.sound = media.Heard{}, nil, nil
+	s.heard, s.holes, s.gone, s.sound = media.Heard{}, nil, gone{}, nil
 }
 
 func (a *Analyzer) closeStreams() {

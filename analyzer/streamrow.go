@@ -196,15 +196,6 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	}
 }
 
-// whole scores the totals of a stream as a jitter-buffer model plays it; not
-// where its codec changed.
-func (a *Analyzer) whole(s *stream, b media.Buffer) (media.Score, bool) {
-	if len(s.codecs) > 1 {
-		return media.Score{}, false
-	}
-	return media.ScoreCounts(a.speech(s, s.payload), &s.counts, &s.heard, s.packetTime(), b)
-}
-
 // tookOver reports whether the stream began where another SSRC of the same call
 // and direction ended. Of a stream of no call the agent has the word.
 func (a *Analyzer) tookOver(s *stream) bool {

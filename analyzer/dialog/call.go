@@ -112,6 +112,8 @@ type Leg struct {
 
 	media [2]direction // what each side last agreed to
 	hold  hold
+
+	referred time.Time // when a REFER was accepted (RFC 3515)
 }
 
 // rung is when a target rang.

@@ -42,6 +42,9 @@ func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 	case "REFER":
 		if status >= 200 && status < 300 {
 			c.SetFlag("transferred")
+			if leg != nil && leg.referred.IsZero() {
+				leg.referred = e.at
+			}
 		}
 	}
 }

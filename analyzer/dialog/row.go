@@ -230,6 +230,10 @@ func (l *Leg) HoldMs(s Side) float64 {
 // among them; see EndHold.
 func (l *Leg) Idle(s Side) []Span { return l.hold.idle[s] }
 
+// Referred is when an end agreed to call somebody else, zero where none did:
+// from then on the two have nothing more to say to each other.
+func (l *Leg) Referred() time.Time { return l.referred }
+
 // EndHold closes a hold that lasts as the row is written.
 func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
 

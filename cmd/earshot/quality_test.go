@@ -94,11 +94,11 @@ func TestNastyCases(t *testing.T) {
 	const good = 4.40
 	fine := side{0, good, 4.5}
 	for name, want := range map[string]struct{ a, b side }{
-		"media-stops-early": {side{10_000, 2.5, 3.1}, fine},
+		"media-stops-early": {side{10_000, 2.65, 2.75}, fine},
 		"one-way-media":     {side{20_050, 1, 1}, fine},
-		"media-hole":        {side{5_020, 2.5, 3.6}, fine}, // one burst of 250, scored in the interval that shows it
-		"media-pause":       {side{5_020, 3.2, 3.8}, fine},
-		"late-talk":         {side{6_000, 3.2, 3.7}, fine},
+		"media-hole":        {side{5_020, 3.5, 3.6}, fine},
+		"media-pause":       {side{5_020, 3.5, 3.6}, fine},
+		"late-talk":         {side{6_000, 3.35, 3.42}, fine},
 		"reordered-2pct":    {fine, fine},
 		"duplicated-2pct":   {fine, fine},
 		"rtp-from-stranger": {fine, fine},

@@ -100,10 +100,14 @@ func (s *story) worstTold(d *direction) string {
 		return ""
 	}
 	text := fmt.Sprintf("worst of its %s: %.2f %% lost, at %s", plural(n, "report", "reports"), *worst.NLRPct, worst.Time.UTC().Format(time.TimeOnly))
-	for _, it := range d.spans {
-		if !worst.Time.Before(it.Time) && worst.Time.Before(it.Time.Add(width)) && it.Expected > 0 && worst.SSRC != nil && it.SSRC == *worst.SSRC {
-			return text + fmt.Sprintf(", here %.2f %% from %s", percentOf(it.Lost, it.Expected), it.Time.UTC().Format(time.TimeOnly))
+	var lost, expected uint64
+	for _, it := range d.spans { // an interval with an outage has two rows
+		if !worst.Time.Before(it.Time) && worst.Time.Before(it.Time.Add(width)) && worst.SSRC != nil && it.SSRC == *worst.SSRC {
+			lost, expected = lost+it.Lost, expected+it.Expected
 		}
+	}
+	if expected > 0 {
+		text += fmt.Sprintf(", here %.2f %% from %s", percentOf(lost, expected), worst.Time.Truncate(width).UTC().Format(time.TimeOnly))
 	}
 	return text
 }

@@ -195,7 +195,7 @@ func (c *cell) columns(ptimeMs float64) [4]string {
 	case c.silent == c.n:
 		col[0], col[3] = "100", "silent"
 	case c.silent > 0:
-		col[3] = strings.TrimSpace(fmt.Sprintf("silent %s; %s", seconds(float64(c.absent)*ptimeMs), col[3]))
+		col[3] = strings.TrimSuffix(fmt.Sprintf("silent %s; %s", seconds(float64(c.absent)*ptimeMs), col[3]), "; ")
 	}
 	return col
 }

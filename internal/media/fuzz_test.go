@@ -169,7 +169,11 @@ func drawReport(rt *rapid.T) Report {
 		BurstGap:     BurstGap{1, u64.Draw(rt, "c13"), 3, 4, 0, 6, u64.Draw(rt, "pkt"), 8, u64.Draw(rt, "after")},
 		TransitMinMs: rapid.Float64Range(-1e9, 1e9).Draw(rt, "transit"), PlayoutMs: ms.Draw(rt, "playout"),
 		Holes: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Hole {
-			return Hole{at(), at(), rapid.Bool().Draw(rt, "lost")}
+			h := Hole{From: at(), To: at(), Lost: rapid.Bool().Draw(rt, "lost")}
+			if h.Lost {
+				h.Missing = u64.Draw(rt, "missing")
+			}
+			return h
 		}), 0, 4).Draw(rt, "holes"),
 		JitterSpread: rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) SpreadCount {
 			return SpreadCount{rapid.Uint32().Draw(rt, "bucket"), rapid.Uint32().Draw(rt, "n")}

@@ -213,6 +213,9 @@ func TestHoles(t *testing.T) {
 	f("packets held up, then twice as fast", step{1500, 160, 1, 10}, nil)
 	f("a sender that paused, and is a little fast", step{1500, 160, 1, 18}, []bool{false})
 	f("a sender that paused, and set its timestamp anew", step{5000, 1_000_000_000, 1, 20}, []bool{false})
+	f("an outage of more numbers than a jump has", step{65_000, 520_000, 3250, 20}, []bool{false})
+	f("numbers and timestamp begin anew after a pause", step{15_000, 77_000_000, 20_000, 20}, []bool{false})
+	f("numbers and timestamp begin anew without one", step{20, 77_000_000, 20_000, 20}, nil)
 	f("silence suppression", step{5000, 40000, 1, 20}, nil)
 	f("silence suppression, and one packet lost", step{5000, 40000, 2, 20}, nil)
 }

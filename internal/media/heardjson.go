@@ -132,6 +132,8 @@ func (s *jsonScan) hole() Hole {
 			h.To = s.time()
 		case "lost":
 			h.Lost = s.boolean()
+		case "missing":
+			h.Missing = s.unsigned()
 		}
 	})
 	return h

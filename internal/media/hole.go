@@ -8,13 +8,16 @@ type Hole struct {
 	From time.Time `json:"from"` // last packet before it
 	To   time.Time `json:"to"`   // first packet behind it
 	// Lost is set when sequence numbers are missing: then it is in Counts.Lost,
-	// too. Else the sender sent nothing.
+	// too. Else the sender sent nothing, or numbers began anew behind it.
 	Lost bool `json:"lost"`
+	// Missing is how many numbers they are, when the first packet behind it came;
+	// 0 where the agent does not tell.
+	Missing uint64 `json:"missing"`
 }
 
 type hole struct {
 	from, to int64 // ns
-	lost     bool
+	missing  uint64
 }
 
 const (
@@ -47,9 +50,27 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	}
 	v := &m.cur
 	if int(v.holeCount) < maxHoles {
-		v.holes[v.holeCount] = hole{from, to, ahead > 1}
+		v.holes[v.holeCount] = hole{from, to, ahead - 1}
 		v.holeCount++
 		m.stall = stall{from, to, h.Timestamp, ahead == 1}
+	}
+}
+
+// holeBefore takes a gap behind which the numbers are far from the run: when
+// the next packet confirms that they began anew, nothing tells what was lost in
+// it, and it was time without media whatever its sender meant.
+func (m *Meter) holeBefore(from, to int64, arrived arrival) {
+	switch {
+	case arrived == arrivedJumped && to-from >= holeNs && m.ref.valid:
+		m.apart = hole{from: from, to: to}
+	case arrived == arrivedRestart && m.apart.to != 0:
+		if v := &m.cur; int(v.holeCount) < maxHoles {
+			v.holes[v.holeCount] = m.apart
+			v.holeCount++
+		}
+		m.apart = hole{}
+	default:
+		m.apart = hole{}
 	}
 }
 

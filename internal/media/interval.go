@@ -285,7 +285,7 @@ func (m *Meter) take(r *Report) {
 		r.TransitMinMs, r.PlayoutMs = v.transitMin, m.play.delay
 	}
 	for _, h := range v.holes[:v.holeCount] {
-		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.lost})
+		holes = append(holes, Hole{time.Unix(0, h.from).UTC(), time.Unix(0, h.to).UTC(), h.missing > 0, h.missing})
 	}
 	r.Holes, r.JitterSpread = holes, m.spread.appendTo(spread)
 	if m.frames != nil {

@@ -66,6 +66,7 @@ type Meter struct {
 	burstGap BurstGap
 	spread   jitterSpread
 	stall    stall
+	apart    hole        // before a packet that may begin a restart
 	frames   *frameTrack // nil while no packet was of video
 	sound    *sound      // nil where nothing was ever to be decoded
 }
@@ -176,6 +177,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	}
 	if gap >= holeNs && highest != 0 {
 		m.hole(since, now, h, arrived, m.seq.max-highest)
+	}
+	if arrived >= arrivedJumped || m.apart.to != 0 {
+		m.holeBefore(since, now, arrived)
 	}
 	if arrived == arrivedJumped {
 		m.jumped = reference{now, h.Timestamp, h.Sequence, m.clock, true}

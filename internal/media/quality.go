@@ -78,6 +78,9 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	if codec.Status() <= emodel.Derived {
 		status = codec.Status().String()
 	}
+	// R is never below 0 (ITU-T G.107), whatever more the impairments would take.
+	cost.Loss = min(cost.Loss, codec.Ceiling())
+	discard = min(discard, codec.Ceiling()-cost.Loss)
 	rating := codec.Ceiling() - cost.Loss - discard
 	return Score{
 		R: rating, MOS: codec.Scale.MOS(rating), Ceiling: codec.Ceiling(), CodecCost: cost.Codec, LossCost: cost.Loss, DiscardCost: discard,
@@ -103,7 +106,7 @@ func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
 // Conversational is the score with the delay from mouth to ear, ms: R-CQ,
 // MOS-CQ, and the R points that the delay costs (Idd of G.107 7.4).
 func (s *Score) Conversational(delayMs float64) (r, mos, cost float64) {
-	cost = emodel.RCosts(emodel.Codec{Scale: s.scale}, 0, 1, delayMs).Delay
+	cost = min(emodel.RCosts(emodel.Codec{Scale: s.scale}, 0, 1, delayMs).Delay, s.R)
 	r = s.R - cost
 	return r, s.scale.MOS(r), cost
 }
@@ -184,11 +187,14 @@ func (q *Quality) Add(s Scored, r *Report) {
 	q.Merge(&Quality{scored: one})
 }
 
-// Length is how much media packets stand for: a whole interval where their
-// packet time is not known.
+// usualPtimeMs is taken for the packet time where nothing tells it (RFC 3551,
+// section 4.2).
+const usualPtimeMs = 20
+
+// Length is how much media packets stand for.
 func Length(c *Counts, ptimeMs float64) time.Duration {
 	if ptimeMs <= 0 {
-		return Interval
+		ptimeMs = usualPtimeMs
 	}
 	return time.Duration(float64(c.Expected) * ptimeMs * float64(time.Millisecond))
 }

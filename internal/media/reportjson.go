@@ -48,7 +48,7 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 		dst = appendArray(dst, "holes", r.Holes, func(dst []byte, h *Hole) []byte {
 			dst = appendTime(appendTime(append(dst, '{'), "from", h.From), "to", h.To)
 			if h.Lost {
-				dst = append(key(dst, "lost"), "true"...)
+				dst = appendUint(append(key(dst, "lost"), "true"...), "missing", h.Missing)
 			}
 			return append(dst, '}')
 		})

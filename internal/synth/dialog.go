@@ -206,6 +206,9 @@ func (d *dialog) reply(req *msg, status int, mods ...mod) *msg {
 	if status >= 200 && status < 300 && req.sdp != nil && m.sdp != nil {
 		d.sends.agree(m.first().at, req.sdp, m.sdp)
 	}
+	if status >= 200 && status < 300 && req.method == "REFER" {
+		d.sends.part(m.first().at)
+	}
 	return m
 }
 

@@ -20,6 +20,15 @@ type session struct {
 	holds []span // the last one is open while held is set
 	held  bool
 	fax   bool // the audio gave way to T.38
+	moved bool // one of them agreed to call somebody else: they part
+}
+
+// part takes the answer to a REFER, at the tap.
+func (s *session) part(at micros) {
+	if !s.held {
+		s.holds = append(s.holds, span{from: at})
+	}
+	s.held, s.moved = true, true
 }
 
 // agree takes an answer, at the tap.
@@ -31,6 +40,8 @@ func (s *session) agree(at micros, offer, answer *sdp) {
 		held = held || m.dir != "sendrecv" || x.conn == netip.IPv4Unspecified()
 	}
 	switch {
+	case s.moved:
+		return
 	case held && !s.held:
 		s.holds = append(s.holds, span{from: at})
 	case !held && s.held:
