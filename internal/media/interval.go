@@ -31,6 +31,7 @@ type interval struct {
 	heard                Heard
 	transitMin           float64 // ms; valid iff heard.Played is not 0
 	holes                [maxHoles]hole
+	clock                uint32 // Hz, of its latest media packet; 0 is not known
 	holeCount            uint8
 	head                 uint16 // 0x100 and the first payload byte of the latest media packet; 0 is not known
 }
@@ -203,7 +204,7 @@ func (m *Meter) Final(r *Report) bool {
 // closeCurrent makes the current interval the previous one. What the previous
 // one held, if it was not taken, is joined to it.
 func (m *Meter) closeCurrent() {
-	m.cur.transitMin = m.play.least
+	m.cur.transitMin, m.cur.clock = m.play.least, m.mediaClock
 	m.play.roll()
 	if m.prev.open {
 		m.cur.absorb(&m.prev)
@@ -250,22 +251,28 @@ func (m *Meter) take(r *Report) {
 		VLAN:          v.vlan,
 		SSRCChanged:   m.takeover,
 	}
-	rate := m.mediaClock
-	if m.candidates == nil && rate != 0 {
-		r.PtimeMs = float64(m.step) * 1000 / float64(rate)
-	}
 	for i, pt := range v.payloadPT[:v.types] {
 		types = append(types, PayloadCount{pt, uint64(v.payloadN[i])})
 	}
 	slices.SortFunc(types, func(a, b PayloadCount) int { return int(a.PT) - int(b.PT) })
 	r.PayloadTypes = types
 	r.PayloadType = m.mainPayload(types)
+	rate := m.lookup(r.PayloadType).clock // of most packets: what else came may have another
+	if rate == 0 {
+		rate = v.clock
+	}
+	if rate == 0 {
+		rate = m.mediaClock
+	}
+	if m.candidates == nil && rate != 0 {
+		r.PtimeMs = float64(m.step) * 1000 / float64(rate)
+	}
 	if m.candidates == nil {
 		if w := m.jitter.take(); w.n > 0 {
 			jitter = append(jitter, w.entry(rate))
 		}
 		if m.jitter.total.n > 0 {
-			total = append(total, m.jitter.total.entry(rate))
+			total = append(total, m.jitter.total.entry(m.mediaClock))
 		}
 	} else {
 		for i := range m.candidates {

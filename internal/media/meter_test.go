@@ -314,3 +314,26 @@ func BenchmarkObserve(b *testing.B) {
 	b.Run("known", func(b *testing.B) { f(b, 0) })
 	b.Run("candidates", func(b *testing.B) { f(b, 96) })
 }
+
+// TestPtimeAtCodecChange: the packet time and the jitter of an interval are by
+// the clock of most of its packets, whatever comes behind it.
+func TestPtimeAtCodecChange(t *testing.T) {
+	for _, from := range []int{500, 620} { // at the edge of an interval, and inside one
+		f := newFeed()
+		f.m.SetPayload(96, "opus", 48_000)
+		for i := range 1000 {
+			pt, ts := uint8(18), uint32(160*i)
+			if i >= from {
+				pt, ts = 96, uint32(960*i)
+			}
+			f.at(20*float64(i), pt, uint16(i), ts)
+		}
+		f.end(t)
+		for _, r := range f.reports {
+			want := map[uint8]uint32{18: 8000, 96: 48_000}[r.PayloadType]
+			if r.PtimeMs != 20 || len(r.Jitter) != 1 || r.Jitter[0].ClockRate != want {
+				t.Errorf("from packet %d: payload type %d has %g ms a packet, jitter %+v", from, r.PayloadType, r.PtimeMs, r.Jitter)
+			}
+		}
+	}
+}
