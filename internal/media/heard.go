@@ -248,6 +248,30 @@ func (m *Meter) judge(sequence uint16, arrived arrival, step float64) {
 	}
 }
 
+// tooLate takes a packet that came more than maxMisorder numbers late and
+// filled a hole: no model waits as long. What its timestamp says is not asked,
+// since it may as well begin a restart.
+func (m *Meter) tooLate(sequence uint16) {
+	if m.seq.waiting != provisionalLate && m.seq.waiting != provisionalSettled || m.noPlay || !m.play.begun {
+		return
+	}
+	const all = 1<<Buffers - 1
+	switch ext := m.seq.max - uint64(uint16(m.seq.max)-sequence); {
+	case ext > m.settled:
+		m.play.mark(all, ext)
+	case ext > m.seq.curMark:
+		m.cur.heard.discardedByAll()
+	case ext > m.seq.prevMark && m.prev.open:
+		m.prev.heard.discardedByAll()
+	}
+}
+
+func (h *Heard) discardedByAll() {
+	for i := range h.Discarded {
+		h.Discarded[i]++
+	}
+}
+
 func (m *Meter) countPDV(d float64) {
 	i := len(pdvFrom) - 1
 	for d < pdvFrom[i] {

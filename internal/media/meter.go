@@ -182,6 +182,7 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 		m.holeBefore(since, now, arrived)
 	}
 	if arrived == arrivedJumped {
+		m.tooLate(h.Sequence)
 		m.jumped = reference{now, h.Timestamp, h.Sequence, m.clock, true}
 		m.stepValid = false
 	} else if arrived == arrivedRestart {
