@@ -21,6 +21,14 @@ type payload struct {
 // payloadOf resolves a payload type: by what the receiver announced, else by
 // what the sender did, else by RFC 3551.
 func (s *stream) payloadOf(pt uint8) payload {
+	p := s.announced(pt)
+	if s.mistaken.rate != 0 && s.mistaken.pt == pt {
+		p.clock = s.mistaken.rate
+	}
+	return p
+}
+
+func (s *stream) announced(pt uint8) payload {
 	if s.tied {
 		for _, ep := range [...]*dialog.Endpoint{s.tie.to, s.tie.sender} {
 			if ep == nil {
@@ -51,6 +59,9 @@ func (a *Analyzer) interval(s *stream, r *media.Report) {
 func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	if r.Delta.Packets == 0 && r.Delta.Expected == 0 {
 		return // only says that the stream ended
+	}
+	if r.ClockRate != 0 {
+		s.mistaken.pt, s.mistaken.rate = r.PayloadType, r.ClockRate
 	}
 	p := s.payloadOf(r.PayloadType)
 	if p.name != "" || s.payload.name == "" {

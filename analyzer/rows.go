@@ -166,6 +166,9 @@ func (s *stream) flag(flags map[string]bool, r *record.Call) {
 	if len(s.codecs) > 1 {
 		flags["codec_change"] = true
 	}
+	if s.mistaken.rate != 0 {
+		flags["clock_rate_mismatch"] = true
+	}
 	if s.quality.Samples > 0 && s.quality.Codec.PLCAssumed {
 		flags["plc_assumed"] = true
 	}

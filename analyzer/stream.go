@@ -97,9 +97,15 @@ type stream struct {
 	spread      []media.SpreadCount
 	holes       []media.Hole
 	gone        gone
-	skew        skew
-	frames      *media.Frames // nil while no report told any
-	sound       *sound        // nil where nothing was decoded
+	// mistaken is the clock that the sender uses for a payload type which has
+	// another one.
+	mistaken struct {
+		pt   uint8
+		rate uint32 // Hz; 0 where it is right
+	}
+	skew   skew
+	frames *media.Frames // nil while no report told any
+	sound  *sound        // nil where nothing was decoded
 
 	quality media.Quality
 	jitter  jitterSum

@@ -81,6 +81,9 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 	if s.sound != nil && s.sound.mute {
 		r.Flags = append(r.Flags, "silent_audio")
 	}
+	if s.mistaken.rate != 0 {
+		r.Flags = append(r.Flags, "clock_rate_mismatch")
+	}
 	if s.counts.Jumps > 0 {
 		r.Flags = append(r.Flags, "timestamp_jump")
 	}

@@ -159,7 +159,7 @@ func drawReport(rt *rapid.T) Report {
 		DeltaMaxMs: ms.Draw(rt, "delta"), PtimeMs: ms.Draw(rt, "ptime"), TimestampStep: rapid.Uint32().Draw(rt, "step"),
 		Head:   rapid.Uint16Max(0x1ff).Draw(rt, "head"),
 		TTLMin: rapid.Uint8().Draw(rt, "ttl"), TTLMax: rapid.Uint8().Draw(rt, "ttl"), DSCP: rapid.Uint8Max(63).Draw(rt, "dscp"),
-		VLAN: rapid.Uint16().Draw(rt, "vlan"), SSRCChanged: rapid.Bool().Draw(rt, "changed"),
+		VLAN: rapid.Uint16().Draw(rt, "vlan"), ClockRate: rapid.Uint32().Draw(rt, "rate"), SSRCChanged: rapid.Bool().Draw(rt, "changed"),
 		Frames: Frames{u64.Draw(rt, "frames"), rapid.Float64Range(0, 1e9).Draw(rt, "gap"), u64.Draw(rt, "freezes"), 2.5, 1e4},
 		Heard: Heard{
 			Played: u64.Draw(rt, "played"), Discarded: [Buffers]uint64{0, u64.Draw(rt, "discarded"), 0},

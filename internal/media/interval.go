@@ -258,6 +258,9 @@ func (m *Meter) take(r *Report) {
 	r.PayloadTypes = types
 	r.PayloadType = m.mainPayload(types)
 	rate := m.lookup(r.PayloadType).clock // of most packets: what else came may have another
+	if m.lookup(r.PayloadType).told != 0 {
+		r.ClockRate = rate
+	}
 	if rate == 0 {
 		rate = v.clock
 	}

@@ -66,6 +66,7 @@ type Meter struct {
 	burstGap BurstGap
 	spread   jitterSpread
 	stall    stall
+	pace     pace
 	apart    hole        // before a packet that may begin a restart
 	frames   *frameTrack // nil while no packet was of video
 	sound    *sound      // nil where nothing was ever to be decoded
@@ -78,6 +79,7 @@ type payload struct {
 	guessed bool
 	video   bool
 	clock   uint32
+	told    uint32 // the clock that it was told to have, where its sender uses another; else 0
 	codec   signal.Codec
 }
 
@@ -204,6 +206,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 			if step := h.Timestamp - m.stepFrom; step-1 < maxStep {
 				v.vote(step)
 			}
+		}
+		if !m.pace.done && arrived <= arrivedAhead && m.msPerTick > 0 && m.candidates == nil && !m.video {
+			m.watch(now, gap, h, arrived)
 		}
 		if arrived <= arrivedAhead || arrived == arrivedRestart {
 			m.stepFrom, m.stepValid = h.Timestamp, true

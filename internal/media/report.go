@@ -69,6 +69,9 @@ type Report struct {
 	// Signal is the sound of the interval's packets, by arrival and without
 	// duplicates, where it was decoded; Samples is 0 where it was not.
 	Signal signal.Sums `json:"signal"`
+	// ClockRate is the clock that the timestamps of PayloadType run at where its
+	// sender uses another one than the payload type has, Hz; else 0.
+	ClockRate uint32 `json:"clock_rate,omitempty"`
 	// SSRCChanged is set when the stream took over from another SSRC on the same address pair.
 	SSRCChanged bool `json:"ssrc_changed,omitempty"`
 }

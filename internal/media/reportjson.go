@@ -65,6 +65,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	if r.Signal.Samples > 0 {
 		dst = appendSignal(key(dst, "signal"), &r.Signal)
 	}
+	if r.ClockRate != 0 {
+		dst = appendUint(dst, "clock_rate", r.ClockRate)
+	}
 	if r.SSRCChanged {
 		dst = append(key(dst, "ssrc_changed"), "true"...)
 	}
@@ -198,6 +201,8 @@ func ParseReport(b []byte) (Report, error) {
 			r.Frames = s.frames()
 		case "signal":
 			r.Signal = s.signal()
+		case "clock_rate":
+			r.ClockRate = s.u32()
 		case "ssrc_changed":
 			r.SSRCChanged = s.boolean()
 		}

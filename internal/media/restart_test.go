@@ -132,7 +132,7 @@ func TestNoJump(t *testing.T) {
 		p.ms += float64(40 * i)
 		p.ts += uint32(320 * i)
 	}))
-	f("a wrong clock rate", changed(voice(0, 500, 0), func(_ int, p *sent) { p.ts *= 6 }))
+	f("a wrong clock rate, for less than it takes to tell", changed(voice(0, 100, 0), func(_ int, p *sent) { p.ts *= 6 }))
 	f("reordered by ten", voice(0, 50, 0), voice(51, 61, 0), voice(50, 51, 210), voice(61, 80, 0))
 	f("a copy half a second later", voice(0, 50, 0), voice(20, 21, 590), voice(50, 80, 0))
 }

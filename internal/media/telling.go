@@ -34,6 +34,9 @@ func (m *Meter) set(pt uint8, name string, clockRate uint32, video bool) {
 func (m *Meter) learn(p payload) {
 	for i := range m.payloads {
 		if m.payloads[i].pt == p.pt {
+			if old := m.payloads[i]; old.told != 0 && old.told == p.clock { // the same again
+				p.told, p.clock = old.told, old.clock
+			}
 			m.payloads[i] = p
 			return
 		}
@@ -89,6 +92,7 @@ func (m *Meter) resolve(h *RTPHeader, packet []byte) {
 	}
 	if p.pt != m.pt {
 		m.stepValid = false
+		m.pace = pace{done: p.told != 0}
 	}
 	m.use(p)
 }
