@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // TestNoScoreWithoutEvidence: what cannot be scored is NULL in the rows of
@@ -47,6 +48,42 @@ func TestNoScoreWithoutEvidence(t *testing.T) {
 	f("a payload type that nobody named", "", 99, 250, 5.2, "mos_no_codec")
 	f("SRTP of it", " a=crypto:1 AES_CM_128_HMAC_SHA1_80", 99, 250, 5.2, "mos_no_codec")
 	f("media without a score, and then silence", speex, 97, 250, 20, "mos_no_codec")
+}
+
+// TestExtremesEncloseTheMean: half a second of bad media is no worst interval,
+// but a part of the mean, which the worst one must not exceed. Each score has
+// its scale, model and ceiling, and what was lost adds up.
+func TestExtremesEncloseTheMean(t *testing.T) {
+	s := newFeed()
+	d := newDialled("one")
+	s.connect(0, d)
+	k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+	s.report(5.1, k, k.next(220, 0))
+	s.report(10.1, k, k.next(20, 20))
+	s.bye(5.8, d)
+	s.end()
+	call, row := s.call(t, "one"), s.stream(t, 1)
+	if *row.MosLQMin > *row.MosLQ {
+		t.Errorf("stream: lowest %v, MOS %v", *row.MosLQMin, *row.MosLQ)
+	}
+	a := call.A
+	if *a.MosLQMin > *a.MosLQ || *a.MosLQMax < *a.MosLQ || *a.MosLQMax < 4.4 || *a.MosLQ > 4.39 {
+		t.Errorf("side: MOS %v in %v..%v", *a.MosLQ, *a.MosLQMin, *a.MosLQMax)
+	}
+	if *a.Scale != "NB" || *a.Model != "G.107" || *a.RCeiling != 93.206 || *a.RCostCodec != 0 || *a.RCostSilence != 0 || *a.RCostDiscard != 0 || a.RCostDelay != nil ||
+		math.Abs(*a.RCeiling-*a.RCostLoss-*a.RLQ) > 0.002 || *a.RCostLoss < 1 {
+		t.Errorf("side: %+v", a)
+	}
+	if b := call.B; *b.Scale != "NB" || *b.Model != "G.107" || *b.RLQ != 0 || *b.RCostSilence != *b.RCeiling || *b.RCostLoss != 0 || call.RCosts != b.RCosts || *call.Model != "G.107" {
+		t.Errorf("the silent side, which the call is as bad as: %+v", b)
+	}
+	if silent := s.intervals[slices.IndexFunc(s.intervals, func(r *record.Interval) bool { return r.SSRC == 0 })]; *silent.Scale != "NB" || *silent.Model != "G.107" || *silent.RCeiling != 93.206 || *silent.RCostLoss != *silent.RCeiling {
+		t.Errorf("its interval: %+v", silent)
+	}
+	if heard := s.heard(1); *heard[0].Scale != "NB" || *heard[0].Model != "G.107" || *heard[0].RCeiling != 93.206 ||
+		heard[1].RLQ != nil || heard[1].Scale != nil || heard[1].Model != nil || heard[1].RCeiling != nil {
+		t.Errorf("intervals: %+v, %+v", heard[0], heard[1])
+	}
 }
 
 const vqBody = "VQSessionReport: CallTerm\r\nCallID: one\r\nLocalAddr:IP=198.51.100.1 PORT=4000 SSRC=1\r\n" +

@@ -162,8 +162,7 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 		r.Flags = append(r.Flags, why)
 		return
 	}
-	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-	r.RCeiling = rounded(q.Ceiling())
+	r.RLQ, r.MosLQ, r.RCeiling = rounded(q.R()), rounded(q.MOS()), rounded(q.Ceiling())
 	if is, ok := a.perceptual(s); ok {
 		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
 	}
@@ -186,6 +185,8 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	if score, ok := a.whole(s, a.opt.Buffer); ok && q.Fits(score.Scale, score.Ceiling) {
 		r.RLQ, r.MosLQ, r.RCeiling = rounded(score.R), rounded(score.MOS), rounded(score.Ceiling)
 	}
+	lowest, _ := q.MOSRange(*r.MosLQ)
+	r.MosLQMin = rounded(lowest)
 	if s.heard.Played == 0 {
 		return
 	}
