@@ -50,6 +50,93 @@ func TestNoScoreWithoutEvidence(t *testing.T) {
 	f("media without a score, and then silence", speex, 97, 250, 20, "mos_no_codec")
 }
 
+// TestNoSpeech: of telephone events or comfort noise alone there is no score,
+// and a flag says why; not of video.
+func TestNoSpeech(t *testing.T) {
+	f := func(attributes string, pt uint8, count func(*media.Counts), want bool) {
+		t.Helper()
+		s := newFeed()
+		d := newDialled("one")
+		d.aRTP, d.bRTP = aliceAt+attributes, bobAt+attributes
+		s.connect(0, d)
+		k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+		k.pt = pt
+		r := k.next(100, 0)
+		count(&r.Delta)
+		count(&r.Total)
+		s.report(5.1, k, r)
+		s.bye(5.2, d)
+		s.end()
+		row, call := s.stream(t, 1), s.call(t, "one")
+		for _, flags := range [][]string{row.Flags, call.Flags} {
+			if slices.Contains(flags, "mos_no_speech") != want || want && slices.Contains(flags, "mos_no_codec") {
+				t.Errorf("payload type %d: flags %v", pt, flags)
+			}
+		}
+		if want && (row.MosLQ != nil || call.A.MosLQ != nil) {
+			t.Errorf("payload type %d has a score", pt)
+		}
+	}
+	f("", 101, func(c *media.Counts) { c.Events, c.DTMF = c.Packets, 4 }, true)
+	f("", 13, func(c *media.Counts) { c.CN = c.Packets }, true)
+	f("", 13, func(c *media.Counts) { c.CN, c.Events = c.Packets/2, c.Packets/2 }, true)
+	f("", 0, func(c *media.Counts) { c.CN = c.Packets / 2 }, false)
+	f("", 34, func(*media.Counts) {}, false)
+}
+
+// TestScaleChange: the score is of the scale that most packets have, and a flag
+// says that there is another.
+func TestScaleChange(t *testing.T) {
+	const both = " a=rtpmap:9 G722/8000"
+	f := func(second uint8, want bool) {
+		t.Helper()
+		s := newFeed()
+		d := newDialled("one")
+		d.aRTP, d.bRTP = aliceAt+both, bobAt+both
+		s.connect(0, d)
+		k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+		s.report(5.1, k, k.next(220, 0))
+		k.pt = second
+		s.report(10.1, k, k.next(250, 0))
+		s.bye(10.2, d)
+		s.end()
+		row, call := s.stream(t, 1), s.call(t, "one")
+		for _, flags := range [][]string{row.Flags, call.Flags} {
+			if slices.Contains(flags, "scale_change") != want {
+				t.Errorf("payload type %d, then: flags %v", second, flags)
+			}
+		}
+		if want && (*row.Scale != "WB" || *call.A.Scale != "WB" || *call.A.MosSamples != 1) {
+			t.Errorf("scales %s and %s", *row.Scale, *call.A.Scale)
+		}
+	}
+	f(0, false)
+	f(8, false)
+	f(9, true)
+}
+
+// TestDroppedStreams: what a call does not gather is told, and has its row.
+func TestDroppedStreams(t *testing.T) {
+	for _, n := range []uint32{maxCallStreams, maxCallStreams + 3} {
+		s := newFeed()
+		d := newDialled("one")
+		s.connect(0, d)
+		for ssrc := range n {
+			k := newTalk(aliceRTP, bobRTP, ssrc+1, 0.6)
+			s.report(5.1, k, k.next(50, 0))
+		}
+		s.bye(5.2, d)
+		s.end()
+		call := s.call(t, "one")
+		if over := uint64(n - maxCallStreams); s.Counters.StreamsDropped != over || slices.Contains(call.Flags, "streams_dropped") != (over > 0) {
+			t.Errorf("%d streams: %d counted, flags %v", n, s.Counters.StreamsDropped, call.Flags)
+		}
+		if len(call.A.SSRCs) != maxCallStreams || len(s.streams) != int(n) {
+			t.Errorf("%d streams: %d in the call, %d rows", n, len(call.A.SSRCs), len(s.streams))
+		}
+	}
+}
+
 // TestExtremesEncloseTheMean: half a second of bad media is no worst interval,
 // but a part of the mean, which the worst one must not exceed. Each score has
 // its scale, model and ceiling, and what was lost adds up.

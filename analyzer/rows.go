@@ -107,8 +107,11 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
 			}
-		} else if slices.ContainsFunc(chosen, (*stream).speaks) {
-			flags[noScore(&q)] = true
+			if q.Mixed() {
+				flags["scale_change"] = true
+			}
+		} else if why := unscoredFlag(&q, chosen); why != "" {
+			flags[why] = true
 		}
 		if len(chosen) == 0 {
 			a.remoteOnly(sum, c, m, leg, side)
@@ -144,6 +147,9 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 	}
 	if a.blind.during(r, c.LastSeen()) {
 		flags["capture_loss"] = true
+	}
+	if m.dropped {
+		flags["streams_dropped"] = true
 	}
 	r.Flags = r.Flags[:0]
 	for f := range flags {
