@@ -53,6 +53,7 @@ type Counters struct {
 	ReportedAgain                     uint64 // the same report at another hop, or sent again
 	StreamsUnmatched                  uint64 // rows of streams that met no dialog
 	StreamsEvicted                    uint64 // reports of streams beyond MaxStreams
+	StreamsDropped                    uint64 // beyond what one call may gather: not in its sums
 	StreamsAbandoned                  uint64 // whose agent fell silent before the last report
 	ReportsRepeated                   uint64 // came twice, or after a later one
 	ReportsLost                       uint64 // on the way: a later one made up for their totals

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // TestNoScoreWithoutEvidence: what cannot be scored is NULL in the rows of
@@ -47,6 +48,129 @@ func TestNoScoreWithoutEvidence(t *testing.T) {
 	f("a payload type that nobody named", "", 99, 250, 5.2, "mos_no_codec")
 	f("SRTP of it", " a=crypto:1 AES_CM_128_HMAC_SHA1_80", 99, 250, 5.2, "mos_no_codec")
 	f("media without a score, and then silence", speex, 97, 250, 20, "mos_no_codec")
+}
+
+// TestNoSpeech: of telephone events or comfort noise alone there is no score,
+// and a flag says why; not of video.
+func TestNoSpeech(t *testing.T) {
+	f := func(attributes string, pt uint8, count func(*media.Counts), want bool) {
+		t.Helper()
+		s := newFeed()
+		d := newDialled("one")
+		d.aRTP, d.bRTP = aliceAt+attributes, bobAt+attributes
+		s.connect(0, d)
+		k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+		k.pt = pt
+		r := k.next(100, 0)
+		count(&r.Delta)
+		count(&r.Total)
+		s.report(5.1, k, r)
+		s.bye(5.2, d)
+		s.end()
+		row, call := s.stream(t, 1), s.call(t, "one")
+		for _, flags := range [][]string{row.Flags, call.Flags} {
+			if slices.Contains(flags, "mos_no_speech") != want || want && slices.Contains(flags, "mos_no_codec") {
+				t.Errorf("payload type %d: flags %v", pt, flags)
+			}
+		}
+		if want && (row.MosLQ != nil || call.A.MosLQ != nil) {
+			t.Errorf("payload type %d has a score", pt)
+		}
+	}
+	f("", 101, func(c *media.Counts) { c.Events, c.DTMF = c.Packets, 4 }, true)
+	f("", 13, func(c *media.Counts) { c.CN = c.Packets }, true)
+	f("", 13, func(c *media.Counts) { c.CN, c.Events = c.Packets/2, c.Packets/2 }, true)
+	f("", 0, func(c *media.Counts) { c.CN = c.Packets / 2 }, false)
+	f("", 34, func(*media.Counts) {}, false)
+}
+
+// TestScaleChange: the score is of the scale that most packets have, and a flag
+// says that there is another.
+func TestScaleChange(t *testing.T) {
+	const both = " a=rtpmap:9 G722/8000"
+	f := func(second uint8, want bool) {
+		t.Helper()
+		s := newFeed()
+		d := newDialled("one")
+		d.aRTP, d.bRTP = aliceAt+both, bobAt+both
+		s.connect(0, d)
+		k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+		s.report(5.1, k, k.next(220, 0))
+		k.pt = second
+		s.report(10.1, k, k.next(250, 0))
+		s.bye(10.2, d)
+		s.end()
+		row, call := s.stream(t, 1), s.call(t, "one")
+		for _, flags := range [][]string{row.Flags, call.Flags} {
+			if slices.Contains(flags, "scale_change") != want {
+				t.Errorf("payload type %d, then: flags %v", second, flags)
+			}
+		}
+		if want && (*row.Scale != "WB" || *call.A.Scale != "WB" || *call.A.MosSamples != 1) {
+			t.Errorf("scales %s and %s", *row.Scale, *call.A.Scale)
+		}
+	}
+	f(0, false)
+	f(8, false)
+	f(9, true)
+}
+
+// TestDroppedStreams: what a call does not gather is told, and has its row.
+func TestDroppedStreams(t *testing.T) {
+	for _, n := range []uint32{maxCallStreams, maxCallStreams + 3} {
+		s := newFeed()
+		d := newDialled("one")
+		s.connect(0, d)
+		for ssrc := range n {
+			k := newTalk(aliceRTP, bobRTP, ssrc+1, 0.6)
+			s.report(5.1, k, k.next(50, 0))
+		}
+		s.bye(5.2, d)
+		s.end()
+		call := s.call(t, "one")
+		if over := uint64(n - maxCallStreams); s.Counters.StreamsDropped != over || slices.Contains(call.Flags, "streams_dropped") != (over > 0) {
+			t.Errorf("%d streams: %d counted, flags %v", n, s.Counters.StreamsDropped, call.Flags)
+		}
+		if len(call.A.SSRCs) != maxCallStreams || len(s.streams) != int(n) {
+			t.Errorf("%d streams: %d in the call, %d rows", n, len(call.A.SSRCs), len(s.streams))
+		}
+	}
+}
+
+// TestExtremesEncloseTheMean: half a second of bad media is no worst interval,
+// but a part of the mean, which the worst one must not exceed. Each score has
+// its scale, model and ceiling, and what was lost adds up.
+func TestExtremesEncloseTheMean(t *testing.T) {
+	s := newFeed()
+	d := newDialled("one")
+	s.connect(0, d)
+	k := newTalk(addr(aliceAt), addr(bobAt), 1, 0.6)
+	s.report(5.1, k, k.next(220, 0))
+	s.report(10.1, k, k.next(20, 20))
+	s.bye(5.8, d)
+	s.end()
+	call, row := s.call(t, "one"), s.stream(t, 1)
+	if *row.MosLQMin > *row.MosLQ {
+		t.Errorf("stream: lowest %v, MOS %v", *row.MosLQMin, *row.MosLQ)
+	}
+	a := call.A
+	if *a.MosLQMin > *a.MosLQ || *a.MosLQMax < *a.MosLQ || *a.MosLQMax < 4.4 || *a.MosLQ > 4.39 {
+		t.Errorf("side: MOS %v in %v..%v", *a.MosLQ, *a.MosLQMin, *a.MosLQMax)
+	}
+	if *a.Scale != "NB" || *a.Model != "G.107" || *a.RCeiling != 93.206 || *a.RCostCodec != 0 || *a.RCostSilence != 0 || *a.RCostDiscard != 0 || a.RCostDelay != nil ||
+		math.Abs(*a.RCeiling-*a.RCostLoss-*a.RLQ) > 0.002 || *a.RCostLoss < 1 {
+		t.Errorf("side: %+v", a)
+	}
+	if b := call.B; *b.Scale != "NB" || *b.Model != "G.107" || *b.RLQ != 0 || *b.RCostSilence != *b.RCeiling || *b.RCostLoss != 0 || call.RCosts != b.RCosts || *call.Model != "G.107" {
+		t.Errorf("the silent side, which the call is as bad as: %+v", b)
+	}
+	if silent := s.intervals[slices.IndexFunc(s.intervals, func(r *record.Interval) bool { return r.SSRC == 0 })]; *silent.Scale != "NB" || *silent.Model != "G.107" || *silent.RCeiling != 93.206 || *silent.RCostLoss != *silent.RCeiling {
+		t.Errorf("its interval: %+v", silent)
+	}
+	if heard := s.heard(1); *heard[0].Scale != "NB" || *heard[0].Model != "G.107" || *heard[0].RCeiling != 93.206 ||
+		heard[1].RLQ != nil || heard[1].Scale != nil || heard[1].Model != nil || heard[1].RCeiling != nil {
+		t.Errorf("intervals: %+v, %+v", heard[0], heard[1])
+	}
 }
 
 const vqBody = "VQSessionReport: CallTerm\r\nCallID: one\r\nLocalAddr:IP=198.51.100.1 PORT=4000 SSRC=1\r\n" +

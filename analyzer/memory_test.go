@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// TestMemoryOfCalls: 100,000 calls at a time, each with two streams that have
-// been told of for a while and RTCP of both, take well under 1 GiB. A twentieth
-// of them is made.
-func TestMemoryOfCalls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes 5,000 calls")
-	}
-	const calls, budget = 5_000, 950 << 20 / 100_000
+// crowd is an Analyzer in the middle of many calls, each with two streams that
+// have been told of for a while and RTCP of both.
+type crowd struct {
+	*Analyzer
+	dialog, media uint64 // bytes a call
+}
+
+func newCrowd(tb testing.TB, calls int) crowd {
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC() // the first one's sweep
@@ -40,8 +40,9 @@ func TestMemoryOfCalls(t *testing.T) {
 	a := New(Defaults(), func(any) {})
 	f := &feed{node: "tap", domain: "default", Analyzer: a}
 	for i, d := range dials {
-		f.connect(float64(i)/calls, d)
+		f.connect(float64(i)/float64(calls), d)
 	}
+	dialled := heap()
 	for round := range 4 {
 		now := 5.2 + 5*float64(round)
 		for i := range talks {
@@ -53,23 +54,44 @@ func TestMemoryOfCalls(t *testing.T) {
 			}
 		}
 	}
-	c := a.Snapshot()
-	if c.OpenCalls != calls || c.OpenStreams != 2*calls {
-		t.Fatalf("%d calls and %d streams are open", c.OpenCalls, c.OpenStreams)
+	if c := a.Snapshot(); c.OpenCalls != calls || c.OpenStreams != 2*calls {
+		tb.Fatalf("%d calls and %d streams are open", c.OpenCalls, c.OpenStreams)
 	}
-	each := (heap() - before) / calls
+	c := crowd{a, (dialled - before) / uint64(calls), (heap() - dialled) / uint64(calls)}
+	runtime.KeepAlive(talks)
+	runtime.KeepAlive(dials)
+	return c
+}
+
+// TestMemoryOfCalls: 100,000 calls at a time take well under 1 GiB. A twentieth
+// of them is made.
+func TestMemoryOfCalls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes 5,000 calls")
+	}
+	const calls, budget = 5_000, 950 << 20 / 100_000
+	a := newCrowd(t, calls)
+	each := a.dialog + a.media
 	t.Logf("%d bytes a call with two streams: %d MiB for 100,000", each, each*100_000>>20)
 	if each > budget {
 		t.Errorf("%d bytes a call with two streams, want at most %d", each, budget)
 	}
-	runtime.KeepAlive(talks)
-	runtime.KeepAlive(dials)
 	// And nothing of it is left once they are over.
 	a.Observe(tickAt(24 * time.Hour))
 	a.Observe(tickAt(24*time.Hour + time.Minute))
-	c = a.Snapshot()
+	c := a.Snapshot()
 	if c.OpenCalls != 0 || c.OpenStreams != 0 || len(a.calls) != 0 || len(a.binds) != 0 || len(a.rtcpAddr) != 0 || len(a.reports) != 0 {
 		t.Errorf("left are %d calls, %d streams, media of %d calls, %d and %d addresses, %d RTCP entries",
 			c.OpenCalls, c.OpenStreams, len(a.calls), len(a.binds), len(a.rtcpAddr), len(a.reports))
+	}
+}
+
+// BenchmarkMemory is what 100,000 streams at a time take in 50,000 calls: a
+// stream with what RTCP said of it, and a call with its dialog and both.
+func BenchmarkMemory(b *testing.B) {
+	for b.Loop() {
+		a := newCrowd(b, 50_000)
+		b.ReportMetric(float64(a.media)/2, "bytes/stream")
+		b.ReportMetric(float64(a.dialog+a.media), "bytes/call")
 	}
 }

@@ -109,6 +109,7 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 		// the stream's score. An outage has none that came.
 		if r.Delta.Packets == 0 || media.Length(&r.Delta, r.PtimeMs) >= time.Second {
 			row.RLQ, row.MosLQ = rounded(score.R), rounded(score.MOS)
+			row.Model, row.Scale, row.RCeiling = new(score.Model), new(score.Scale), rounded(score.Ceiling)
 			row.RCostCodec, row.RCostLoss, row.RCostDiscard = rounded(score.CodecCost), rounded(score.LossCost), rounded(score.DiscardCost)
 			if scored.DelayMs != nil {
 				_, _, cost := score.Conversational(*scored.DelayMs)

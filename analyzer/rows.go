@@ -107,8 +107,11 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 			if worse == nil || q.WorseThan(worse) {
 				worse, worseSide = &q, side
 			}
-		} else if slices.ContainsFunc(chosen, (*stream).speaks) {
-			flags[noScore(&q)] = true
+			if q.Mixed() {
+				flags["scale_change"] = true
+			}
+		} else if why := unscoredFlag(&q, chosen); why != "" {
+			flags[why] = true
 		}
 		if len(chosen) == 0 {
 			a.remoteOnly(sum, c, m, leg, side)
@@ -140,10 +143,13 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		}
 	}
 	if worse != nil {
-		fillWorse(r, worse, worseSide)
+		fillWorse(r, worseSide)
 	}
 	if a.blind.during(r, c.LastSeen()) {
 		flags["capture_loss"] = true
+	}
+	if m.dropped {
+		flags["streams_dropped"] = true
 	}
 	r.Flags = r.Flags[:0]
 	for f := range flags {
@@ -221,12 +227,12 @@ func (a *Analyzer) remoteOnly(out *record.Side, c *dialog.Call, m *callMedia, le
 }
 
 // fillWorse fills what the call has of its worse side.
-func fillWorse(r *record.Call, q *media.Quality, side dialog.Side) {
+func fillWorse(r *record.Call, side dialog.Side) {
 	s := &r.A
 	if side == dialog.B {
 		s = &r.B
 	}
-	r.Scale, r.RCeiling = new(q.Codec.Scale), rounded(q.Ceiling())
+	r.Scale, r.Model, r.RCeiling, r.RCosts = s.Scale, s.Model, s.RCeiling, s.RCosts
 	r.MosLQ, r.MosLQMin, r.MosLQMax, r.MosCQ = s.MosLQ, s.MosLQMin, s.MosLQMax, s.MosCQ
 	r.MosMinTime, r.MosMinLossPct, r.MosMinJitterMs, r.MosMinRttMs = s.MosMinTime, s.MosMinLossPct, s.MosMinJitterMs, s.MosMinRttMs
 	r.MosMaxTime, r.MosMaxLossPct, r.MosMaxJitterMs, r.MosMaxRttMs = s.MosMaxTime, s.MosMaxLossPct, s.MosMaxJitterMs, s.MosMaxRttMs

@@ -100,7 +100,14 @@ func fillHeard(out *record.Side, streams []*stream) {
 // fillScore fills what the intervals of a side say.
 func fillScore(out *record.Side, q *media.Quality) {
 	worst, best := &q.Worst, &q.Best
-	out.RLQ, out.MosLQ, out.MosLQMin, out.MosLQMax = rounded(q.R()), rounded(q.MOS()), rounded(worst.MOS), rounded(best.MOS)
+	lowest, highest := q.MOSRange(q.MOS())
+	out.RLQ, out.MosLQ, out.MosLQMin, out.MosLQMax = rounded(q.R()), rounded(q.MOS()), rounded(lowest), rounded(highest)
+	out.Scale, out.Model, out.RCeiling = new(q.Codec.Scale), new(q.Codec.Model), rounded(q.Ceiling())
+	costs := q.Costs()
+	out.RCostCodec, out.RCostLoss, out.RCostDiscard, out.RCostSilence = rounded(costs.Codec), rounded(costs.Loss), rounded(costs.Discard), rounded(costs.Silence)
+	if cost, _, ok := q.DelayCost(); ok {
+		out.RCostDelay = rounded(cost)
+	}
 	if cq, ok := q.MOSCQ(); ok {
 		out.MosCQ = rounded(cq)
 	}

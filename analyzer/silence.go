@@ -337,12 +337,14 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 		if !ok || n == 0 {
 			return row, false
 		}
+		score.Silent = true
 		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100},
 			&media.Report{Start: start, Delta: media.Counts{Expected: n, Lost: n}, PtimeMs: is.ptime})
 		return record.Interval{
 			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), CallID: new(c.CallID()), Direction: new(side.String()),
 			SrcIP: is.key.src.Addr(), SrcPort: is.key.src.Port(), DstIP: is.key.dst.Addr(), DstPort: is.key.dst.Port(), Node: is.key.node,
 			Expected: n, Lost: n, Codec: new(is.codec.name), RLQ: rounded(score.R), MosLQ: rounded(score.MOS),
+			Model: new(score.Model), Scale: new(score.Scale), RCeiling: rounded(score.Ceiling),
 			RCostCodec: rounded(score.CodecCost), RCostLoss: rounded(score.LossCost),
 		}, true
 	}

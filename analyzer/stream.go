@@ -289,6 +289,7 @@ type callMedia struct {
 	// of another leg of the conversation.
 	elsewhere bool
 	told      []*record.Report // that named no stream, until all of them are known
+	dropped   bool             // it had more streams than maxCallStreams
 }
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.
@@ -307,10 +308,13 @@ func (a *Analyzer) mediaOf(c *dialog.Call) *callMedia {
 // keep puts a tied stream on the list of its call.
 func (a *Analyzer) keep(s *stream) {
 	m := a.mediaOf(s.tie.call)
-	if len(m.streams) < maxCallStreams {
-		m.streams = append(m.streams, s)
-		s.kept = true
+	if len(m.streams) >= maxCallStreams {
+		m.dropped = true
+		a.Counters.StreamsDropped++
+		return
 	}
+	m.streams = append(m.streams, s)
+	s.kept = true
 }
 
 // endStream takes a stream from the table: nothing more of it is to come. One

@@ -158,15 +158,17 @@ func framesRow(r *record.Stream, s *stream) {
 // flag says why.
 func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	q := &s.quality
-	if !s.speaks() {
-		return
-	}
-	if why := noScore(q); why != "" {
+	if why := unscoredFlag(q, []*stream{s}); why != "" {
 		r.Flags = append(r.Flags, why)
 		return
 	}
-	r.RLQ, r.MosLQ, r.MosLQMin = rounded(q.R()), rounded(q.MOS()), rounded(q.Worst.MOS)
-	r.RCeiling = rounded(q.Ceiling())
+	if !s.speaks() {
+		return
+	}
+	if q.Mixed() {
+		r.Flags = append(r.Flags, "scale_change")
+	}
+	r.RLQ, r.MosLQ, r.RCeiling = rounded(q.R()), rounded(q.MOS()), rounded(q.Ceiling())
 	if is, ok := a.perceptual(s); ok {
 		r.RPerceptual, r.MosPerceptual = rounded(is.R), rounded(is.MOS)
 	}
@@ -189,6 +191,8 @@ func (a *Analyzer) scoreRow(r *record.Stream, s *stream) {
 	if score, ok := a.whole(s, a.opt.Buffer); ok && q.Fits(score.Scale, score.Ceiling) {
 		r.RLQ, r.MosLQ, r.RCeiling = rounded(score.R), rounded(score.MOS), rounded(score.Ceiling)
 	}
+	lowest, _ := q.MOSRange(*r.MosLQ)
+	r.MosLQMin = rounded(lowest)
 	if s.heard.Played == 0 {
 		return
 	}
@@ -218,6 +222,24 @@ func (s *stream) countsBursts() bool { return s.counts.Lost == 0 || s.heard.Runs
 // speaks reports whether a score is to be expected of the stream.
 func (s *stream) speaks() bool {
 	return s.mediaType() != "video" && s.counts.Packets > s.counts.Events
+}
+
+// wordless reports whether audio was nothing but telephone events and comfort
+// noise.
+func (s *stream) wordless() bool {
+	return s.mediaType() != "video" && s.counts.Packets > 0 && s.counts.Packets <= s.counts.Events+s.counts.CN
+}
+
+// unscoredFlag is the flag that says why streams, of which q is the quality,
+// have no score; "" where they have one, and where there is no audio.
+func unscoredFlag(q *media.Quality, streams []*stream) string {
+	switch {
+	case slices.ContainsFunc(streams, func(s *stream) bool { return s.speaks() && !s.wordless() }):
+		return noScore(q)
+	case slices.ContainsFunc(streams, (*stream).wordless):
+		return "mos_no_speech"
+	}
+	return ""
 }
 
 // noScore is the flag that says why there is no score, "" where there is one.

@@ -88,7 +88,7 @@ func compareWithWire(t *testing.T, wire, hep *record.Call) {
 // fromMedia tells the fields of a call that only its RTP gives.
 func fromMedia(name string) bool {
 	switch name {
-	case "first_rtp_time", "measured_at", "scale", "mos_lq", "mos_lq_min", "mos_lq_max", "mos_cq", "r_ceiling",
+	case "first_rtp_time", "measured_at", "scale", "model", "mos_lq", "mos_lq_min", "mos_lq_max", "mos_cq", "r_ceiling", "r_cost_codec", "r_cost_loss", "r_cost_discard", "r_cost_delay", "r_cost_silence",
 		"mos_min_time", "mos_min_loss_pct", "mos_min_jitter_ms", "mos_min_rtt_ms", "mos_samples", "mos_simple",
 		"mos_max_time", "mos_max_loss_pct", "mos_max_jitter_ms", "mos_max_rtt_ms":
 		return true

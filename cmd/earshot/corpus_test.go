@@ -38,6 +38,7 @@ func TestCorpusTShark(t *testing.T) {
 		if got.err != nil {
 			t.Errorf("%s: %v", want.file, got.err)
 		}
+		checkScores(t, want.file, got)
 		differences := compareTruth(want, got)
 		verdict := "ok"
 		for _, d := range differences {

@@ -68,6 +68,7 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 			prometheus.Labels{"what": what}, func() uint64 { return f(an.snapshot.Load()) })
 	}
 	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
+	bound("stream_dropped", func(c *analyzer.Counters) uint64 { return c.StreamsDropped })
 	bound("stream_abandoned", func(c *analyzer.Counters) uint64 { return c.StreamsAbandoned })
 	bound("report_repeated", func(c *analyzer.Counters) uint64 { return c.ReportsRepeated })
 	bound("told_again", func(c *analyzer.Counters) uint64 { return c.ReportedAgain })

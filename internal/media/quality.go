@@ -22,6 +22,7 @@ type Score struct {
 	Status      string  // std, derived, or assumed where a factor is in no standard
 	PLCAssumed  bool    // the factors take a loss concealment for granted that nobody sees
 	Configured  bool    // the factors are the configuration's, and so is what Status says of them
+	Silent      bool    // no sequence number tells of its loss: LossCost is of silence
 
 	scale emodel.Scale
 }
@@ -104,7 +105,8 @@ func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
 }
 
 // Conversational is the score with the delay from mouth to ear, ms: R-CQ,
-// MOS-CQ, and the R points that the delay costs (Idd of G.107 7.4).
+// MOS-CQ, and the R points that the delay costs (Idd of G.107 7.4), which are
+// no more than there are.
 func (s *Score) Conversational(delayMs float64) (r, mos, cost float64) {
 	cost = min(emodel.RCosts(emodel.Codec{Scale: s.scale}, 0, 1, delayMs).Delay, s.R)
 	r = s.R - cost
@@ -129,6 +131,9 @@ func LossPct(lost, expected uint64) float64 {
 // judgeable is how much media an interval needs for its score to count as the
 // worst or best of a stream: of three packets one lost is no 33 %.
 const judgeable = time.Second
+
+// Costs are R points by what took them.
+type Costs struct{ Codec, Loss, Discard, Silence float64 }
 
 // Scored is one interval as Quality takes it.
 type Scored struct {
@@ -166,6 +171,7 @@ type scored struct {
 
 	weight, sumR, sumMOS     float64
 	sumCeiling               float64
+	sums                     Costs   // times weight
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
 	length                   time.Duration
 	judged                   bool // Worst and Best come from intervals long enough
@@ -179,6 +185,10 @@ func (q *Quality) Add(s Scored, r *Report) {
 	one := scored{
 		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
 		length: length, judged: length >= judgeable,
+		sums: Costs{Codec: s.CodecCost * w, Loss: s.LossCost * w, Discard: s.DiscardCost * w},
+	}
+	if s.Silent {
+		one.sums.Loss, one.sums.Silence = 0, one.sums.Loss
 	}
 	if s.DelayMs != nil {
 		rcq, cq, _ := s.Conversational(*s.DelayMs)
@@ -207,6 +217,9 @@ func (q *Quality) Enough() bool {
 	}
 	return q.Samples > 0 && length >= judgeable
 }
+
+// Mixed reports whether some of it is on other scales, of which nothing is said.
+func (q *Quality) Mixed() bool { return len(q.rest) > 0 }
 
 // Merge takes in what another stream of the same direction had.
 func (q *Quality) Merge(o *Quality) {
@@ -263,6 +276,10 @@ func (q *scored) merge(o *scored) {
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS
 	q.sumCeiling += o.sumCeiling
+	q.sums.Codec += o.sums.Codec
+	q.sums.Loss += o.sums.Loss
+	q.sums.Discard += o.sums.Discard
+	q.sums.Silence += o.sums.Silence
 	q.sumCost += o.sumCost
 	q.sumDrop += o.sumDrop
 	q.weighs += o.weighs
@@ -279,6 +296,19 @@ func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
 // Ceiling is the mean of the best R that each interval's codec and mode allow,
 // weighted alike: R is never above it. Valid iff Samples is not 0.
 func (q *scored) Ceiling() float64 { return q.sumCeiling / q.weight }
+
+// Costs are the R points that each impairment took, weighted as R is: R is
+// Ceiling less Loss, Discard and Silence. Valid iff Samples is not 0.
+func (q *scored) Costs() Costs {
+	c := q.sums
+	return Costs{Codec: c.Codec / q.weight, Loss: c.Loss / q.weight, Discard: c.Discard / q.weight, Silence: c.Silence / q.weight}
+}
+
+// MOSRange is the lowest and the highest MOS: of the intervals that were long
+// enough to count as extremes, and of a mean, in which the short ones are too.
+func (q *scored) MOSRange(mean float64) (lowest, highest float64) {
+	return min(q.Worst.MOS, mean), max(q.Best.MOS, mean)
+}
 
 // Fits reports whether a score of the totals, on a scale and with a ceiling, is
 // of the codec and mode that the intervals had: from the totals of packets that

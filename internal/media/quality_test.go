@@ -2,6 +2,7 @@ package media
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"testing"
 
@@ -84,6 +85,48 @@ func TestCeilingIsNeverBelowR(t *testing.T) {
 		}
 		if q.R() > q.Ceiling()+1e-9 {
 			t.Fatalf("R %v is above its ceiling %v", q.R(), q.Ceiling())
+		}
+	})
+}
+
+// TestMeanIsExplained: of intervals of any length and scale, silent ones among
+// them, the lowest and highest MOS enclose the mean, and what was lost adds up
+// to what is missing to the ceiling.
+func TestMeanIsExplained(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var q Quality
+		for i := range rapid.IntRange(1, 8).Draw(t, "intervals") {
+			s := Speech{Encoding: rapid.SampledFrom([]string{"PCMU", "G729", "G722"}).Draw(t, "codec"), NoPLC: true}
+			r := &Report{PtimeMs: 20}
+			r.Delta.Expected = rapid.Uint64Range(1, 250).Draw(t, "expected")
+			r.Delta.Lost = rapid.Uint64Range(0, r.Delta.Expected).Draw(t, "lost")
+			r.Delta.Packets = r.Delta.Expected - r.Delta.Lost
+			r.Heard.Played = r.Delta.Packets
+			r.Heard.Discarded[Fixed50] = rapid.Uint64Range(0, r.Delta.Packets).Draw(t, "late")
+			r.Heard.Runs = [1 + Buffers]uint64{min(r.Delta.Lost, 2), min(r.Delta.Lost+r.Heard.Discarded[Fixed50], 2)}
+			score, ok := ScoreOf(s, r)
+			if rapid.IntRange(0, 3).Draw(t, "silent") == 0 {
+				score, ok = Floor(s)
+				score.Silent = true
+			}
+			if !ok || score.R < 0 {
+				t.Fatalf("%+v, %v", score, ok)
+			}
+			if _, _, cost := score.Conversational(rapid.Float64Range(0, 2000).Draw(t, "delay")); cost < 0 || cost > score.R {
+				t.Fatalf("delay costs %v of %v", cost, score.R)
+			}
+			q.Add(Scored{Score: score}, r)
+			if i == 0 && q.Mixed() {
+				t.Fatal("one interval is on two scales")
+			}
+		}
+		if low, high := q.MOSRange(q.MOS()); low > q.MOS() || high < q.MOS() || low < 1 || high > 4.5 {
+			t.Fatalf("MOS %v is not within %v..%v", q.MOS(), low, high)
+		}
+		c := q.Costs()
+		base := map[string]float64{"NB": 93.2, "WB": 129}[q.Codec.Scale]
+		if left := q.Ceiling() - c.Loss - c.Discard - c.Silence; math.Abs(left-q.R()) > 1e-9 || math.Abs(base-c.Codec-q.Ceiling()) > 0.01 {
+			t.Fatalf("R %v, ceiling %v, %+v", q.R(), q.Ceiling(), c)
 		}
 	})
 }

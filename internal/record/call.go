@@ -95,11 +95,13 @@ type Call struct {
 	MediaSeen  string  `json:"media_seen"`  // both, a, b, none, unknown
 
 	Scale    *string  `json:"scale"` // NB, WB, FB; of the worse direction, as all below
+	Model    *string  `json:"model"` // G.107, G.107.1, G.107.2
 	MosLQ    *float64 `json:"mos_lq"`
 	MosLQMin *float64 `json:"mos_lq_min"`
 	MosLQMax *float64 `json:"mos_lq_max"`
 	MosCQ    *float64 `json:"mos_cq"`
 	RCeiling *float64 `json:"r_ceiling"` // the best R its codec allows
+	RCosts   `prefix:""`
 
 	MosMinTime     *time.Time `json:"mos_min_time"` // what the worst interval looked like
 	MosMinLossPct  *float64   `json:"mos_min_loss_pct"`
@@ -136,6 +138,10 @@ type Side struct {
 	MosLQMin     *float64 `json:"mos_lq_min"`
 	MosLQMax     *float64 `json:"mos_lq_max"`
 	MosCQ        *float64 `json:"mos_cq"`
+	Scale        *string  `json:"scale"`     // NB, WB, FB; NULL where there is no score
+	Model        *string  `json:"model"`     // G.107, G.107.1, G.107.2
+	RCeiling     *float64 `json:"r_ceiling"` // the best R its codec allows; the mean over the intervals where it changed
+	RCosts       `prefix:""`
 	// RPerceptual and MosPerceptual are those of the side's stream (see Stream).
 	// NULL where it had several, or silence that is in none.
 	RPerceptual   *float64 `json:"r_perceptual"`
@@ -180,6 +186,17 @@ type Side struct {
 	RttMinMs        *float64 `json:"rtt_min_ms"`
 	RttMaxMs        *float64 `json:"rtt_max_ms"`
 	Sound           `prefix:""`
+}
+
+// RCosts are the R points that a side lost, means of its intervals weighted as
+// R is, of the scale of the row: r_ceiling less loss, discard and silence is
+// r_lq, which is never below 0. NULL where there is no score.
+type RCosts struct {
+	RCostCodec   *float64 `json:"r_cost_codec"` // to r_ceiling, from the best that the scale has
+	RCostLoss    *float64 `json:"r_cost_loss"`
+	RCostDiscard *float64 `json:"r_cost_discard"` // by the jitter buffer that media.jitter_buffer names
+	RCostDelay   *float64 `json:"r_cost_delay"`   // beside r_lq; of the intervals whose delay is known, NULL where none is
+	RCostSilence *float64 `json:"r_cost_silence"` // media was due and none came, and no sequence number tells: the intervals of SSRC 0
 }
 
 // Attempt is one downstream try of a call: a fork, a carrier, a redirect, an

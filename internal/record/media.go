@@ -136,6 +136,9 @@ type Interval struct {
 	AdaptiveDiscarded *uint64  `json:"adaptive_discarded"`
 	RLQ               *float64 `json:"r_lq"`
 	MosLQ             *float64 `json:"mos_lq"`
+	Model             *string  `json:"model"` // G.107, G.107.1, G.107.2; NULL where there is no score
+	Scale             *string  `json:"scale"` // NB, WB, FB
+	RCeiling          *float64 `json:"r_ceiling"`
 	RttMs             *float64 `json:"rtt_ms"`
 	RCostCodec        *float64 `json:"r_cost_codec"` // R points lost to the codec
 	RCostLoss         *float64 `json:"r_cost_loss"`
