@@ -132,7 +132,7 @@ func later(x, y time.Time) time.Time {
 // no hold that lasts any more. It writes the intervals.
 func (a *Analyzer) silences(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *callMedia, streams []*stream, flags map[string]bool) [2]silence {
 	var out [2]silence
-	if leg == nil || r.AnswerTime == nil || flags["t38"] || m.elsewhere || len(m.streams) >= maxCallStreams {
+	if leg == nil || r.AnswerTime == nil || flags["t38"] || m.elsewhere || m.dropped {
 		return out
 	}
 	call := span{*r.AnswerTime, endOf(r, c, streams)}
