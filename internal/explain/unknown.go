@@ -221,7 +221,7 @@ func (s *story) doubts(d *direction, add func(string, ...any)) {
 		case slices.Contains(st.Flags, "codec_configured"):
 			add("The impairment factors of %s are the configuration's (media.codecs), which calls them %s.", clean(codec), clean(*st.ModelStatus))
 		case *st.ModelStatus != "std":
-			add("The impairment factors of %s are %s, not those of a published standard.", clean(codec), clean(*st.ModelStatus))
+			add("Of the impairment factors of %s one at least is %s: no published standard has it (`earshot codecs` has their source).", clean(codec), clean(*st.ModelStatus))
 		}
 	}
 }
