@@ -164,6 +164,9 @@ func (s *story) unknown(lacks []string) {
 	case c.MediaSeen == "none":
 		add("No media came by, though an agent sees these addresses: so there is no codec, loss or MOS.")
 	}
+	if has("source_mismatch") {
+		add("%s", s.stranger())
+	}
 	for i, d := range s.sides {
 		s.doubts(d, add)
 		if d.sums.SilencePct == nil && d.sums.Packets != nil && s.sides[1-i].sums.SilencePct != nil {
@@ -192,6 +195,25 @@ func (s *story) unknown(lacks []string) {
 	for _, text := range out {
 		s.printf("  - %s\n", text)
 	}
+}
+
+// stranger tells of media from a host that nobody named, which is the one host
+// whose stream was not found by what SDP told.
+func (s *story) stranger() string {
+	var who, from string
+	for _, d := range s.sides {
+		for _, st := range d.voice {
+			if host := st.SrcIP.Unmap().String(); st.Match == "nat" && who == "" {
+				who, from = d.who, host
+			} else if st.Match == "nat" && (who != d.who || from != host) {
+				return "Media of the call came from a host that neither SDP nor signalling named: a relay or NAT unknown to them, or a stranger."
+			}
+		}
+	}
+	if who == "" {
+		return "Media of the call came from a host that neither SDP nor signalling named."
+	}
+	return fmt.Sprintf("What counts as the %s's media came from %s, a host that neither SDP nor signalling named: a relay or NAT unknown to them, or a stranger.", who, from)
 }
 
 // doubts are about one direction.
