@@ -319,7 +319,7 @@ func (d *direction) reason() string {
 	codec := d.total.codec / d.total.weight
 	text := rating(*d.sums.RLQ, ceiling)
 	if d.changed() {
-		text += " on average, as its codec changed"
+		text += " on average, as its codec or the codec's mode changed"
 	} else if codec >= 0.05 {
 		text += fmt.Sprintf(" (%.1f less %.1f for the codec)", ceiling+codec, codec)
 	}

@@ -319,6 +319,21 @@ func TestScales(t *testing.T) {
 		t.Errorf("no %q in\n%s", want, Text(rows))
 	}
 
+	// Without scores of intervals the counts tell.
+	whole := bad()
+	for _, it := range whole.Intervals {
+		it.RLQ, it.MosLQ = nil, nil
+	}
+	if text := Text(whole); !strings.Contains(text, "worst from caller to callee, for loss.") {
+		t.Error(text)
+	}
+	for _, it := range whole.Intervals {
+		it.Lost, it.AdaptiveDiscarded = 0, new(uint64(9))
+	}
+	if text := Text(whole); !strings.Contains(text, "worst from caller to callee, for packets that came too late.") {
+		t.Error(text)
+	}
+
 	// What no interval scored was not lost to loss.
 	rows.Intervals = rows.Intervals[:5]
 	st, a := rows.Streams[0], &rows.Calls[0].A

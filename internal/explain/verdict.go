@@ -65,9 +65,15 @@ func (s *story) verdict() string {
 		}
 		return text + "."
 	}
+	if what.weight == 0 { // scored as a whole: what was counted tells
+		what = &cell{weight: 1, loss: float64(what.lost), late: what.late}
+		if what.late != nil {
+			what.discard = float64(*what.late)
+		}
+	}
 	cause := "loss"
 	switch {
-	case what.weight == 0 || what.taken() < 0.05: // intervals without score, as of several codecs
+	case what.taken() < 0.05: // intervals without score, as of several codecs
 		return fmt.Sprintf("%s, worst from %s, for what no interval tells.", text, worse.name)
 	case what.quiet > what.loss+what.discard:
 		cause = "silence: its media was missing for part of the call"
