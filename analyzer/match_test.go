@@ -3,6 +3,7 @@ package analyzer
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/earshot-voip/earshot/internal/media"
@@ -66,6 +67,26 @@ func TestTieBehindNAT(t *testing.T) {
 	f.end()
 	if s := f.stream(t, 7); s.Match != "nat" || *s.Direction != "a" {
 		t.Errorf("match is %s", s.Match)
+	}
+}
+
+// TestStrangerIsNoNAT: media of a host that nobody named shows NAT only where
+// its end told a private address.
+func TestStrangerIsNoNAT(t *testing.T) {
+	for told, want := range map[string]bool{"198.51.100.1:4000": false, "10.0.0.5:4000": true, "100.64.0.9:4000": true} {
+		f := newFeed()
+		d := newDialled("one")
+		d.aRTP = told
+		f.connect(0, d)
+		k := newTalk(addr("192.0.2.99:61000"), bobRTP, 7, 1)
+		f.report(5.2, k, k.next(200, 0))
+		f.bye(6, d)
+		f.report(6.1, k, k.final())
+		f.end()
+		r := f.call(t, "one")
+		if got := slices.Contains(r.Flags, "nat"); got != want || !slices.Contains(r.Flags, "source_mismatch") {
+			t.Errorf("the caller told %s: flags %v", told, r.Flags)
+		}
 	}
 }
 

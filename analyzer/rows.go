@@ -1,6 +1,7 @@
 package analyzer
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -158,9 +159,32 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 	slices.Sort(r.Flags)
 }
 
+// natted reports whether a stream shows that NAT stands before an end. Media of
+// a host that nobody named may be anybody's: only where its end told a private
+// address it has to come from another.
+func (s *stream) natted() bool {
+	switch {
+	case s.tie.match == "symmetric":
+		return true
+	case s.tie.match != "nat" || s.tie.strength != weakTarget:
+		return s.tie.match == "nat"
+	}
+	return !private(s.key.src.Addr()) && slices.ContainsFunc(s.tie.call.Endpoints, func(ep *dialog.Endpoint) bool {
+		return ep.Owner == s.tie.from && ep.Hop == 0 && !ep.NAT && private(ep.Addr.Addr())
+	})
+}
+
+// shared is the address space of carrier-grade NAT, RFC 6598.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// private reports whether an address is none of the internet's.
+func private(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLinkLocalUnicast() || shared.Contains(a)
+}
+
 // flag sets what a stream shows of its call.
 func (s *stream) flag(flags map[string]bool, r *record.Call) {
-	if s.tie.match == "nat" || s.tie.match == "symmetric" {
+	if s.natted() {
 		flags["nat"] = true
 	}
 	if s.srtp() {

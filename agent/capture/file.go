@@ -36,7 +36,7 @@ func Open(path string) (*File, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open capture file: %w", err)
+		return nil, openError(err)
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
@@ -44,7 +44,7 @@ func Open(path string) (*File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open capture file: %w", err)
+		return nil, openError(err)
 	}
 	c, err := OpenReader(path, f)
 	if err != nil {
@@ -56,6 +56,14 @@ func Open(path string) (*File, error) {
 		c.size = info.Size()
 	}
 	return c, nil
+}
+
+// openError says once that it was opening that failed: errors of os say it, too.
+func openError(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("open capture file: %s: %w", p.Path, p.Err)
+	}
+	return fmt.Errorf("open capture file: %w", err)
 }
 
 // OpenReader reads a capture from r; name stands for it in errors.

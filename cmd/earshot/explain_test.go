@@ -60,6 +60,8 @@ func TestExplainScenarios(t *testing.T) {
 		"serial-fork":            {"503 Service Unavailable", "200 OK after 1.8 s, which made the call", "In short: good."},
 		"proxy-with-media-relay": {"segment 1/2", "not counted again: 200 packets", "segment 2/2"},
 		"no-bye":                 {"no BYE was seen"},
+		"rtp-from-stranger":      {"What counts as the caller's media came from 198.51.100.99, a host that neither SDP nor signalling named"},
+		"cgnat":                  {"Media of the call came from a host that neither SDP nor signalling named"},
 		"ssrc-change":            {"in 2 streams one after the other"},
 	} {
 		t.Run(name, func(t *testing.T) {

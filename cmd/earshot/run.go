@@ -350,6 +350,26 @@ func openEngine(a *app) (dsn string, engine *chdb.Server, err error) {
 	return engine.DSN(), engine, nil
 }
 
+// hepPlace says where HEP is received; the address where it is not every one.
+func hepPlace(hep netip.AddrPort) string {
+	if hep.Addr().IsUnspecified() {
+		return fmt.Sprintf("port %d", hep.Port())
+	}
+	return fmt.Sprintf("port %d of %s only", hep.Port(), hep.Addr().Unmap())
+}
+
+// webPlace is host and port of URLs for somebody on this machine.
+func webPlace(address string) string {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := at.Addr().Unmap(); ip.IsUnspecified() || ip == netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
+		return fmt.Sprintf("localhost:%d", at.Port())
+	}
+	return at.String()
+}
+
 // greet says where everything is and what to try next.
 func (a *app) greet(hep netip.AddrPort, web *run.HTTPServer, engine *chdb.Server, demo bool, taps int) {
 	var b strings.Builder
@@ -358,14 +378,11 @@ func (a *app) greet(hep netip.AddrPort, web *run.HTTPServer, engine *chdb.Server
 		fmt.Fprintf(&b, "  capture    %s\n", strings.Join(a.config.Capture.Interfaces, ", "))
 	}
 	if hep.IsValid() {
-		fmt.Fprintf(&b, "  HEP        port %d, UDP and TCP\n", hep.Port())
+		fmt.Fprintf(&b, "  HEP        %s, UDP and TCP\n", hepPlace(hep))
 	}
 	if web != nil {
-		_, port, ok := strings.Cut(web.Addr().String(), "]:")
-		if !ok {
-			_, port, _ = strings.Cut(web.Addr().String(), ":")
-		}
-		fmt.Fprintf(&b, "  health     http://localhost:%s/healthz   metrics http://localhost:%s/metrics\n", port, port)
+		at := webPlace(web.Addr().String())
+		fmt.Fprintf(&b, "  health     http://%s/healthz   metrics http://%s/metrics\n", at, at)
 	}
 	sql := "bin/earshot sql"
 	if exe, err := os.Executable(); err == nil {

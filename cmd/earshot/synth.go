@@ -50,6 +50,9 @@ func (k *synthCommand) Run(a *app) error {
 	if (k.Pcap == "") == (k.HEP == "") {
 		return usagef("give one of --pcap FILE and --hep URL")
 	}
+	if err := k.check(); err != nil {
+		return err
+	}
 	if err := a.load(); err != nil {
 		return err
 	}
@@ -92,6 +95,51 @@ func (k *synthCommand) Run(a *app) error {
 	sent, err := synth.SendHEP(a.ctx, u.Scheme, u.Host, k.Rate, c)
 	a.log.Info("sent", "sip", sent.SIP, "rtcp", sent.RTCP, "bytes", sent.Bytes, "not_in_hep", sent.Left)
 	return err
+}
+
+// mostSeconds is the longest call that synth makes, 11 days.
+const mostSeconds = 1e6
+
+// check refuses what would make nothing, or something else than it says.
+func (k *synthCommand) check() error {
+	switch {
+	case k.Calls < 1:
+		return usagef("--calls %d: give 1 or more", k.Calls)
+	case !(k.Seconds > 0 && k.Seconds <= mostSeconds):
+		return usagef("--seconds %g: give more than 0, up to %.0f", k.Seconds, mostSeconds)
+	case k.Concurrent < 0:
+		return usagef("--concurrent %d: give 1 or more", k.Concurrent)
+	case k.Burst != 0 && !(k.Burst >= 1):
+		return usagef("--burst %g: give 1 or more, the mean number of packets lost in a row", k.Burst)
+	case k.Burst != 0 && k.Loss == 0:
+		return usagef("--burst %g: there is no loss to come in bursts; give --loss PCT too", k.Burst)
+	case !(k.Rate >= 0):
+		return usagef("--rate %g: give 0 or more packets a second", k.Rate)
+	case k.Rate != 0 && k.HEP == "":
+		return usagef("--rate %g: it is for --hep; a capture has the times of its packets", k.Rate)
+	case k.Scenario == "":
+		return nil
+	}
+	for _, f := range [...]struct {
+		flag  string
+		given bool
+	}{
+		{"calls", k.Calls != 10},
+		{"seconds", k.Seconds != 30},
+		{"concurrent", k.Concurrent != 0},
+		{"codec", k.Codec != "PCMU"},
+		{"loss", k.Loss != 0},
+		{"jitter", k.Jitter != 0},
+		{"uniform-jitter", k.Uniform != 0},
+		{"reorder", k.Reorder != 0},
+		{"duplicate", k.Duplicate != 0},
+		{"drift", k.Drift != 0},
+	} {
+		if f.given {
+			return usagef("--%s: --scenario %s is what it is, and takes no such flag; leave one of the two out", f.flag, k.Scenario)
+		}
+	}
+	return nil
 }
 
 // writeFile writes a file whole, or standard output for "-".

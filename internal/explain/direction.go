@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -43,21 +44,28 @@ func bufferName(model string) string {
 	return "adaptive buffer"
 }
 
-// ceiling is the best R that the codec allows; the mean of the intervals where
-// it changed.
+// ceiling is the best R that the codec allows, on the scale of the direction's
+// score: the mean of its streams, as each of theirs is of its intervals.
 func (d *direction) ceiling() (best float64, ok bool) {
-	if d.changed() {
-		return d.total.ceiling(), true
-	}
+	weight, scale := 0., d.scale()
 	for _, st := range d.voice {
-		if st.RCeiling != nil && (!ok || *st.RCeiling < best) {
-			best, ok = *st.RCeiling, true
+		if st.RCeiling != nil && value(st.Scale) == scale {
+			w := float64(max(1, st.Expected))
+			best, weight = best+*st.RCeiling*w, weight+w
 		}
 	}
-	if !ok && d.total.weight > 0 { // no stream: a silence that was scored
-		return d.total.ceiling(), true
+	switch {
+	case weight > 0:
+		best /= weight
+	case d.total.weight > 0: // no stream: a silence that was scored
+		best = d.total.ceiling()
+	default:
+		return 0, false
 	}
-	return best, ok
+	if d.sums.RLQ != nil { // a stream that changed its scale weighs less than its packets
+		best = max(best, *d.sums.RLQ)
+	}
+	return best, true
 }
 
 // changed reports whether the intervals have codecs with different ceilings.
@@ -74,13 +82,51 @@ func (d *direction) changed() bool {
 	return high-low > 0.1
 }
 
+// scale is the one that the direction's score is of: that of most packets.
+// Scales do not compare, so that a score is never of two.
 func (d *direction) scale() string {
+	var scale string
+	most, packets := uint64(0), map[string]uint64{}
 	for _, st := range d.voice {
-		if st.Scale != nil {
-			return *st.Scale
+		if st.Scale == nil {
+			continue
+		}
+		packets[*st.Scale] += max(1, st.Expected)
+		if n := packets[*st.Scale]; n > most {
+			scale, most = *st.Scale, n
 		}
 	}
-	return ""
+	return scale
+}
+
+// otherTotals are the intervals of each other scale in one.
+func (d *direction) otherTotals() iter.Seq2[string, cell] {
+	return func(yield func(string, cell) bool) {
+		for _, s := range scales {
+			var sum cell
+			for i := range d.others {
+				if d.others[i].scale == s.name {
+					sum.merge(d.others[i])
+				}
+			}
+			if sum.weight > 0 && !yield(s.name, sum) {
+				return
+			}
+		}
+	}
+}
+
+// otherScales says what of the direction its score does not tell, "" where it
+// tells all.
+func (d *direction) otherScales() string {
+	var parts []string
+	for scale, c := range d.otherTotals() {
+		parts = append(parts, fmt.Sprintf("%d on %s", c.expected, scale))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("its codec changed from scale to scale; they do not compare, so that the score is of %s alone, without the packets %s", clean(d.scale()), strings.Join(parts, " and "))
 }
 
 // fall is how many R points were lost to all but the codec.
@@ -121,6 +167,9 @@ func (s *story) direction(d *direction) {
 	}
 	if why := d.reason(); why != "" {
 		row("why", "%s", why)
+	}
+	if left := d.otherScales(); left != "" {
+		row("scale", "%s", left)
 	}
 	if cq := d.conversation(); cq != "" {
 		row("delay", "%s", cq)
@@ -245,7 +294,7 @@ func (d *direction) bursts() string {
 	if n := len(st.LossBursts); n > 0 {
 		for i := n - 1; i >= 0; i-- {
 			if st.LossBursts[i] > 0 {
-				run := fmt.Sprintf("longest run %d", i+1)
+				run := "longest run " + plural(i+1, "packet", "packets")
 				if i == n-1 {
 					run += " or more"
 				}
@@ -255,7 +304,7 @@ func (d *direction) bursts() string {
 		}
 	}
 	if st.BurstDensityPct != nil && st.BurstMs != nil && st.GapDensityPct != nil {
-		parts = append(parts, fmt.Sprintf("%.0f %% in bursts of %s on average, %.1f %% between them", *st.BurstDensityPct, seconds(*st.BurstMs), *st.GapDensityPct))
+		parts = append(parts, fmt.Sprintf("bursts last %s on average and lose %.0f %% of their packets, %.1f %% are lost between them", seconds(*st.BurstMs), *st.BurstDensityPct, *st.GapDensityPct))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -270,7 +319,7 @@ func (d *direction) reason() string {
 	codec := d.total.codec / d.total.weight
 	text := rating(*d.sums.RLQ, ceiling)
 	if d.changed() {
-		text += " on average, as its codec changed"
+		text += " on average, as its codec or the codec's mode changed"
 	} else if codec >= 0.05 {
 		text += fmt.Sprintf(" (%.1f less %.1f for the codec)", ceiling+codec, codec)
 	}

@@ -50,6 +50,8 @@ type direction struct {
 	voice []*record.Stream // those that count for the call
 	spans []*record.Interval
 	total cell
+	// others are the intervals that have a score on another scale than total.
+	others []cell
 }
 
 // Text explains each call.
@@ -122,7 +124,12 @@ func newStory(rows *Rows, c *record.Call, only bool) *story {
 	for i, d := range s.sides {
 		d.spans = s.intervals(rows.Intervals, d, s.sides[1-i])
 		for _, it := range d.spans {
-			d.total.merge(cellOf(it, d.buffer()))
+			c := cellOf(it, d.buffer())
+			if own := d.scale(); c.scale != "" && own != "" && c.scale != own {
+				d.others = append(d.others, c)
+				c.unscore() // R points of another scale do not add up with ours
+			}
+			d.total.merge(c)
 		}
 	}
 	for _, r := range rows.Reports {

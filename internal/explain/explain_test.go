@@ -256,7 +256,7 @@ func TestConfiguredFactors(t *testing.T) {
 		rows.Streams[0].Flags, rows.Streams[0].ModelStatus = []string{"codec_configured"}, new(status)
 		rows.Calls[0].Flags = []string{"codec_configured"}
 		want := "The impairment factors of PCMA are the configuration's (media.codecs), which calls them " + status + "."
-		if text := Text(rows); !strings.Contains(text, want) || strings.Contains(text, "codec_configured") || strings.Contains(text, "not those of a published standard") {
+		if text := Text(rows); !strings.Contains(text, want) || strings.Contains(text, "codec_configured") || strings.Contains(text, "no published standard has it") {
 			t.Errorf("%s: %s", status, text)
 		}
 	}
@@ -283,6 +283,8 @@ func TestWords(t *testing.T) {
 		{seconds(60_000), "1 min"},
 		{seconds(5_400_000), "1 h 30 min"},
 		{offset(-2 * time.Second), "-0:02"},
+		{offset(-time.Millisecond), "-0:01"},
+		{offset(999 * time.Millisecond), "+0:00"},
 		{offset(65 * time.Second), "+1:05"},
 		{offset(3661 * time.Second), "+1:01:01"},
 		{clean("a\tb\x7f\u202e\xff"), "a?b???"},
@@ -292,5 +294,54 @@ func TestWords(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
 		}
+	}
+}
+
+// TestScales: a codec that changes its scale leaves the score of the one that
+// most packets have, and what no scale allows is not compared.
+func TestScales(t *testing.T) {
+	rows := &Rows{Calls: []*record.Call{answered(40)}}
+	media(rows, "a", "PCMU", 93.2, zeros(8)...)
+	for _, it := range rows.Intervals[5:] {
+		it.Codec, it.RLQ, it.MosLQ, it.RCostCodec = new("OPUS"), new(137.8), new(4.408), new(10.2)
+	}
+	text := Text(rows)
+	for _, want := range []string{"In short: good.", "scale NB", "R 93.2 of at most 93.2", "the score is of NB alone, without the packets 750 on FB", "\n  03:00:00-03:00:25  +0:00", "\n  03:00:25-03:00:40  +0:21"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+
+	for _, it := range rows.Intervals[5:] {
+		it.Lost, it.RLQ, it.MosLQ, it.RCostLoss = 50, new(87.8), new(3.), new(50.)
+	}
+	if want := "In short: very bad, worst from caller to callee, for loss, while its codec was one of the scale FB."; !strings.Contains(Text(rows), want) {
+		t.Errorf("no %q in\n%s", want, Text(rows))
+	}
+
+	// Without scores of intervals the counts tell.
+	whole := bad()
+	for _, it := range whole.Intervals {
+		it.RLQ, it.MosLQ = nil, nil
+	}
+	if text := Text(whole); !strings.Contains(text, "worst from caller to callee, for loss.") {
+		t.Error(text)
+	}
+	for _, it := range whole.Intervals {
+		it.Lost, it.AdaptiveDiscarded = 0, new(uint64(9))
+	}
+	if text := Text(whole); !strings.Contains(text, "worst from caller to callee, for packets that came too late.") {
+		t.Error(text)
+	}
+
+	// What no interval scored was not lost to loss.
+	rows.Intervals = rows.Intervals[:5]
+	st, a := rows.Streams[0], &rows.Calls[0].A
+	st.RCeiling, st.RLQ, a.RLQ = new(93.2), new(80.), new(80.)
+	if text := Text(rows); strings.Contains(text, "for loss") || !strings.Contains(text, "In short: impaired, worst from caller to callee, for what no interval tells.") {
+		t.Error(text)
+	}
+	if c := (&cell{n: 2, scale: mixed, weight: 2, scored: 2, mos: 8}); c.columns(20)[2] != "-" || c.columns(20)[3] != "codec changed" {
+		t.Errorf("two scales in one line: %v", c.columns(20))
 	}
 }

@@ -165,7 +165,7 @@ func outcome(a *record.Attempt) string {
 
 // remarks are flags that no other sentence tells.
 func remarks(flags []string) []string {
-	told := []string{"plc_assumed", "codec_configured", "no_bye", "capture_loss", "one_way_audio", "no_media", "silent_audio"}
+	told := []string{"plc_assumed", "codec_configured", "no_bye", "capture_loss", "one_way_audio", "no_media", "silent_audio", "source_mismatch"}
 	var out []string
 	for _, f := range flags {
 		if !slices.Contains(told, f) {

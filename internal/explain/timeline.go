@@ -36,6 +36,8 @@ type cell struct {
 	absent         uint64 // packets that were due in them
 	scored         int    // intervals with a score
 
+	scale string // NB, WB, FB; mixed where intervals of several were merged; "" without a score
+
 	// Weighted sums over the intervals that have a score. Valid iff weight is
 	// not 0.
 	weight, r, mos, codec, loss, discard float64
@@ -77,8 +79,36 @@ func cellOf(it *record.Interval, buffer string) cell {
 		if it.RCostDelay != nil {
 			c.delay, c.delayed = *it.RCostDelay*w, w
 		}
+		c.scale = scaleOf(c.ceiling() + c.codec/w)
 	}
 	return c
+}
+
+// mixed is the scale of a cell with intervals of several.
+const mixed = "mixed"
+
+// scales and their bases: R with every parameter at its default (G.107,
+// G.107.1, G.107.2).
+var scales = [...]struct {
+	name string
+	base float64
+}{{"NB", 93.2}, {"WB", 129}, {"FB", 148}}
+
+// scaleOf finds the scale by its base, which is the ceiling and what the codec
+// costs: intervals do not name theirs.
+func scaleOf(base float64) string {
+	best := scales[0]
+	for _, s := range scales[1:] {
+		if math.Abs(s.base-base) < math.Abs(best.base-base) {
+			best = s
+		}
+	}
+	return best.name
+}
+
+// unscore leaves what was counted, and forgets what was scored.
+func (c *cell) unscore() {
+	c.scored, c.scale, c.weight, c.r, c.mos, c.codec, c.loss, c.discard, c.quiet, c.dropped, c.mosMin, c.delay, c.delayed = 0, "", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 }
 
 func zero(p *float64) float64 {
@@ -106,6 +136,12 @@ func (c *cell) merge(o cell) {
 			c.mosMin = o.mosMin
 		}
 		c.mosMin = min(c.mosMin, o.mosMin)
+	}
+	switch {
+	case c.scale == "":
+		c.scale = o.scale
+	case o.scale != "" && o.scale != c.scale:
+		c.scale = mixed
 	}
 	c.n += o.n
 	c.packets += o.packets
@@ -184,7 +220,9 @@ func (c *cell) columns(ptimeMs float64) [4]string {
 	if c.heard > 0 {
 		col[1] = fmt.Sprintf("%.1f", c.jitter/c.heard)
 	}
-	if c.weight > 0 {
+	if c.scale == mixed {
+		col[3] = "codec changed"
+	} else if c.weight > 0 {
 		mean := c.mos / c.weight
 		col[2] = fmt.Sprintf("%.2f", mean)
 		if c.scored > 1 && mean-c.mosMin >= 0.05 {
@@ -210,6 +248,16 @@ func (l *line) good() bool { return l.cells[0].good() && l.cells[1].good() }
 
 // present says which directions have an interval.
 func (l *line) present() [2]bool { return [2]bool{l.cells[0].n > 0, l.cells[1].n > 0} }
+
+// compares reports whether the scores of two lines are of the same scales.
+func (l *line) compares(o *line) bool {
+	for i := range l.cells {
+		if p, q := l.cells[i].scale, o.cells[i].scale; p != "" && q != "" && p != q {
+			return false
+		}
+	}
+	return true
+}
 
 // lines gives the intervals of both directions in steps of a length.
 func (s *story) lines(step time.Duration) []line {
@@ -245,7 +293,7 @@ func fold(lines []line) []line {
 	for _, l := range lines {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
-			if last.good() && l.good() && last.present() == l.present() && last.to.Equal(l.from) {
+			if last.good() && l.good() && last.present() == l.present() && last.to.Equal(l.from) && last.compares(&l) {
 				last.to = l.to
 				for i := range last.cells {
 					last.cells[i].merge(l.cells[i])

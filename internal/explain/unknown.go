@@ -164,6 +164,9 @@ func (s *story) unknown(lacks []string) {
 	case c.MediaSeen == "none":
 		add("No media came by, though an agent sees these addresses: so there is no codec, loss or MOS.")
 	}
+	if has("source_mismatch") {
+		add("%s", s.stranger())
+	}
 	for i, d := range s.sides {
 		s.doubts(d, add)
 		if d.sums.SilencePct == nil && d.sums.Packets != nil && s.sides[1-i].sums.SilencePct != nil {
@@ -194,6 +197,25 @@ func (s *story) unknown(lacks []string) {
 	}
 }
 
+// stranger tells of media from a host that nobody named, which is the one host
+// whose stream was not found by what SDP told.
+func (s *story) stranger() string {
+	var who, from string
+	for _, d := range s.sides {
+		for _, st := range d.voice {
+			if host := st.SrcIP.Unmap().String(); st.Match == "nat" && who == "" {
+				who, from = d.who, host
+			} else if st.Match == "nat" && (who != d.who || from != host) {
+				return "Media of the call came from a host that neither SDP nor signalling named: a relay or NAT unknown to them, or a stranger."
+			}
+		}
+	}
+	if who == "" {
+		return "Media of the call came from a host that neither SDP nor signalling named."
+	}
+	return fmt.Sprintf("What counts as the %s's media came from %s, a host that neither SDP nor signalling named: a relay or NAT unknown to them, or a stranger.", who, from)
+}
+
 // doubts are about one direction.
 func (s *story) doubts(d *direction, add func(string, ...any)) {
 	c := s.call
@@ -221,7 +243,7 @@ func (s *story) doubts(d *direction, add func(string, ...any)) {
 		case slices.Contains(st.Flags, "codec_configured"):
 			add("The impairment factors of %s are the configuration's (media.codecs), which calls them %s.", clean(codec), clean(*st.ModelStatus))
 		case *st.ModelStatus != "std":
-			add("The impairment factors of %s are %s, not those of a published standard.", clean(codec), clean(*st.ModelStatus))
+			add("Of the impairment factors of %s one at least is %s: no published standard has it (`earshot codecs` has their source).", clean(codec), clean(*st.ModelStatus))
 		}
 	}
 }

@@ -41,6 +41,14 @@ func (s *story) verdict() string {
 	if worse == nil {
 		return "In short: media was seen, but there is no score for it; see what is unknown below."
 	}
+	what, during := &worse.total, ""
+	for _, d := range s.sides { // what the score of the direction does not tell
+		for scale, c := range d.otherTotals() {
+			if taken := c.taken(); taken > most && taken >= cheap {
+				worse, most, what, during = d, taken, &c, ", while its codec was one of the scale "+scale
+			}
+		}
+	}
 	how := "good"
 	switch {
 	case most >= 30:
@@ -57,16 +65,24 @@ func (s *story) verdict() string {
 		}
 		return text + "."
 	}
+	if what.weight == 0 { // scored as a whole: what was counted tells
+		what = &cell{weight: 1, loss: float64(what.lost), late: what.late}
+		if what.late != nil {
+			what.discard = float64(*what.late)
+		}
+	}
 	cause := "loss"
 	switch {
-	case worse.total.quiet > worse.total.loss+worse.total.discard:
+	case what.taken() < 0.05: // intervals without score, as of several codecs
+		return fmt.Sprintf("%s, worst from %s, for what no interval tells.", text, worse.name)
+	case what.quiet > what.loss+what.discard:
 		cause = "silence: its media was missing for part of the call"
-	case worse.total.discard > worse.total.loss:
+	case what.discard > what.loss:
 		cause = "packets that came too late"
-	case worse.total.discard > worse.total.loss/2:
+	case what.discard > what.loss/2:
 		cause = "loss and packets that came too late"
 	}
-	return fmt.Sprintf("%s, worst from %s, for %s.", text, worse.name, cause)
+	return fmt.Sprintf("%s, worst from %s, for %s%s.", text, worse.name, cause, during)
 }
 
 func (d *direction) allGood() bool {

@@ -60,13 +60,13 @@ func seconds(ms float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute), " 0 min")
 }
 
-// offset writes a time into the call: +1:05, -0:03, +1:00:00.
+// offset writes a time into the call: +1:05, -0:03, +1:00:00. It is rounded
+// down, also before the zero: there is no -0:00.
 func offset(d time.Duration) string {
-	sign := "+"
-	if d < 0 {
-		sign, d = "-", -d
+	sign, n := "+", int(math.Floor(d.Seconds()))
+	if n < 0 {
+		sign, n = "-", -n
 	}
-	n := int(math.Floor(d.Seconds()))
 	if n >= 3600 {
 		return fmt.Sprintf("%s%d:%02d:%02d", sign, n/3600, n/60%60, n%60)
 	}

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"maps"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -119,7 +120,8 @@ func vqLine(r, base *record.Report, section, rest, line string) {
 	}
 }
 
-// vqPairs splits "KEY=VALUE KEY="VA LUE"".
+// vqPairs splits "KEY=VALUE KEY="VA LUE" KEY=VA LUE": Poly does not quote
+// "PD=G.711 A-Law", so that a value goes on to the key of the next one.
 func vqPairs(s string, each func(key, value string)) {
 	for range maxVQPairs {
 		s = strings.TrimLeft(s, " \t;")
@@ -128,16 +130,31 @@ func vqPairs(s string, each func(key, value string)) {
 			return
 		}
 		key, rest = strings.TrimSpace(key), strings.TrimLeft(rest, " \t")
-		value := rest
+		var value string
 		if strings.HasPrefix(rest, `"`) {
 			value, rest, _ = strings.Cut(rest[1:], `"`)
-		} else if i := strings.IndexAny(rest, " \t"); i >= 0 {
-			value, rest = rest[:i], rest[i:]
 		} else {
-			rest = ""
+			i := nextPair(rest)
+			value, rest = strings.TrimRight(rest[:i], " \t"), rest[i:]
 		}
 		each(key, strings.TrimSuffix(value, ";"))
 		s = rest
+	}
+}
+
+// nextPair finds where the key of the next pair begins: the last word before a
+// sign that has a word before it. "annexb=no" is all value.
+func nextPair(s string) int {
+	for from := 0; ; {
+		sign := strings.IndexByte(s[from:], '=')
+		if sign < 0 {
+			return len(s)
+		}
+		before := strings.TrimRight(s[:from+sign], " \t")
+		if i := strings.LastIndexAny(before, " \t"); i >= from {
+			return i + 1
+		}
+		from += sign + 1
 	}
 }
 
@@ -152,7 +169,9 @@ func vqAddr(key, value string, ip **string, port **uint16, ssrc **uint32) {
 	case "PORT":
 		*port = unsignedOf[uint16](value, 16)
 	case "SSRC":
-		*ssrc = unsignedOf[uint32](value, 32)
+		if *ssrc = unsignedOf[uint32](value, 32); *ssrc != nil && **ssrc == 0 { // not known to the device
+			*ssrc = nil
+		}
 	}
 }
 
@@ -175,15 +194,6 @@ func numberOf(s string) *float64 {
 	return &v
 }
 
-// known is numberOf where 127 says that the value is not available (RFC 3611
-// section 4.7).
-func known(s string) *float64 {
-	if v := numberOf(s); v != nil && *v != 127 {
-		return v
-	}
-	return nil
-}
-
 func timeOf(s string) *time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
@@ -201,15 +211,38 @@ func text(s string) *string {
 
 func clipText(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxVQText)], "") }
 
-// vqField sets the column of a key, and reports whether there is one.
+// vqField sets the column of a key. It reports whether there is one that can
+// have the value: a MOS of 42 is none.
 func vqField(r *record.Report, key, value string) bool {
 	key = strings.ToUpper(key)
-	if at := vqNumber(r, key); at != nil {
-		*at = numberOf(value)
+	number, _, _ := strings.Cut(strings.TrimSpace(value), " ") // "5.0 %"
+	if at, least, most := vqNumber(r, key); at != nil {
+		v := numberOf(number)
+		if v == nil || *v < least || *v > most {
+			return false
+		}
+		*at = v
 		return true
 	}
-	if at := vqEstimate(r, key); at != nil {
-		*at = known(value)
+	if at, least, most := vqEstimate(r, key); at != nil {
+		v := numberOf(number)
+		switch {
+		case v == nil:
+			return false
+		case *v == 127: // not available (RFC 3611 section 4.7)
+			return true
+		case *v < least || *v > most:
+			return false
+		}
+		*at = v
+		return true
+	}
+	if at, most := vqCode(r, key); at != nil {
+		v := unsignedOf[uint8](number, 8)
+		if v == nil || *v > most {
+			return false
+		}
+		*at = v
 		return true
 	}
 	switch key {
@@ -217,98 +250,109 @@ func vqField(r *record.Report, key, value string) bool {
 		r.StartTime = timeOf(value)
 	case "STOP":
 		r.StopTime = timeOf(value)
-	case "PT":
-		r.PayloadType = unsignedOf[uint8](value, 8)
 	case "PD":
 		r.PayloadDesc = text(value)
 	case "SR":
-		r.SampleRate = unsignedOf[uint32](value, 32)
+		r.SampleRate = unsignedOf[uint32](number, 32)
 	case "FO":
-		r.FrameOctets = unsignedOf[uint32](value, 32)
+		r.FrameOctets = unsignedOf[uint32](number, 32)
 	case "FPP":
-		r.FramesPerPacket = unsignedOf[uint32](value, 32)
+		r.FramesPerPacket = unsignedOf[uint32](number, 32)
 	case "FMTP":
 		r.Fmtp = text(value)
-	case "PLC":
-		r.PLC = unsignedOf[uint8](value, 8)
 	case "SSUP":
 		r.SilenceSuppression = text(value)
-	case "JBA":
-		r.JBA = unsignedOf[uint8](value, 8)
-	case "JBR":
-		r.JBR = unsignedOf[uint8](value, 8)
-	case "GMIN":
-		r.GMIN = unsignedOf[uint8](value, 8)
 	default:
 		return false
 	}
 	return true
 }
 
-// vqNumber finds the column of a number; nil where the key has none.
-func vqNumber(r *record.Report, key string) **float64 {
+// vqNumber finds the column of a number and the values that it may have; nil
+// where the key has none.
+func vqNumber(r *record.Report, key string) (at **float64, least, most float64) {
+	endless := math.Inf(1)
 	switch key {
 	case "FD":
-		return &r.FrameDurationMs
+		return &r.FrameDurationMs, 0, endless
 	case "PPS":
-		return &r.PacketsPerS
+		return &r.PacketsPerS, 0, endless
 	case "JBN":
-		return &r.JBNMs
+		return &r.JBNMs, 0, endless
 	case "JBM":
-		return &r.JBMMs
+		return &r.JBMMs, 0, endless
 	case "JBX":
-		return &r.JBXMs
-	case "NLR":
-		return &r.NLRPct
-	case "JDR":
-		return &r.JDRPct
-	case "BLD":
-		return &r.BLDPct
+		return &r.JBXMs, 0, endless
 	case "BD":
-		return &r.BDMs
-	case "GLD":
-		return &r.GLDPct
+		return &r.BDMs, 0, endless
 	case "GD":
-		return &r.GDMs
+		return &r.GDMs, 0, endless
 	case "RTD":
-		return &r.RTDMs
+		return &r.RTDMs, 0, endless
 	case "ESD":
-		return &r.ESDMs
+		return &r.ESDMs, 0, endless
 	case "OWD":
-		return &r.OWDMs
+		return &r.OWDMs, 0, endless
 	case "SOWD":
-		return &r.SOWDMs
+		return &r.SOWDMs, 0, endless
 	case "IAJ":
-		return &r.IAJMs
+		return &r.IAJMs, 0, endless
 	case "MAJ":
-		return &r.MAJMs
+		return &r.MAJMs, 0, endless
+	case "NLR":
+		return &r.NLRPct, 0, 100
+	case "JDR":
+		return &r.JDRPct, 0, 100
+	case "BLD":
+		return &r.BLDPct, 0, 100
+	case "GLD":
+		return &r.GLDPct, 0, 100
 	}
-	return nil
+	return nil, 0, 0
 }
 
-// vqEstimate finds the column of a number that may be told as unavailable.
-func vqEstimate(r *record.Report, key string) **float64 {
+// vqEstimate finds the column of a number that may be told as unavailable, and
+// the values that it may have: R goes to 120 (RFC 6035 section 4.6.2, G.107.1),
+// levels are what eight bits of RFC 3611 hold.
+func vqEstimate(r *record.Report, key string) (at **float64, least, most float64) {
 	switch key {
 	case "SL":
-		return &r.SLDBm
+		return &r.SLDBm, -128, 126
 	case "NL":
-		return &r.NLDBm
+		return &r.NLDBm, -128, 126
 	case "RERL":
-		return &r.RERLDB
+		return &r.RERLDB, 0, 255
 	case "RLQ":
-		return &r.RLQ
+		return &r.RLQ, 0, 120
 	case "RCQ":
-		return &r.RCQ
+		return &r.RCQ, 0, 120
 	case "EXTRI":
-		return &r.ExtRI
+		return &r.ExtRI, 0, 120
 	case "EXTRO":
-		return &r.ExtRO
+		return &r.ExtRO, 0, 120
 	case "MOSLQ":
-		return &r.MOSLQ
+		return &r.MOSLQ, 1, 5
 	case "MOSCQ":
-		return &r.MOSCQ
+		return &r.MOSCQ, 1, 5
 	}
-	return nil
+	return nil, 0, 0
+}
+
+// vqCode finds the column of a code, and the highest.
+func vqCode(r *record.Report, key string) (at **uint8, most uint8) {
+	switch key {
+	case "PT":
+		return &r.PayloadType, 127
+	case "PLC":
+		return &r.PLC, 3
+	case "JBA":
+		return &r.JBA, 3
+	case "JBR":
+		return &r.JBR, 15
+	case "GMIN":
+		return &r.GMIN, 255
+	}
+	return nil, 0
 }
 
 // inherit gives a row what was said of the whole report.

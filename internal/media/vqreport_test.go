@@ -1,10 +1,12 @@
 package media
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,16 +92,22 @@ var vqColumns = map[string]string{
 	"EXTRI": "extri", "EXTRO": "extro", "MOSLQ": "moslq", "MOSCQ": "moscq",
 }
 
-var vqPair = regexp.MustCompile(`\b([A-Z]{2,5})=("[^"]*"|[^\s]+)`)
+var vqKey = regexp.MustCompile(`\b([A-Z]{2,5})=`)
 
 // TestCorpusVQReports compares every pair of real bodies with the rows.
 func TestCorpusVQReports(t *testing.T) {
 	files, _ := filepath.Glob(filepath.Join(corpusDir(t), "vq_rtcpxr_misc", "*.txt"))
+	whole, _ := filepath.Glob(filepath.Join(corpusDir(t), "rknightion+rfc6035-2otel", "*.txt")) // messages, not bodies
 	checked := 0
-	for _, file := range files {
+	for _, file := range append(files, whole...) {
 		body, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if slices.Contains(whole, file) {
+			if _, body, _ = bytes.Cut(bytes.ReplaceAll(body, []byte("\r"), nil), []byte("\n\n")); len(body) == 0 {
+				t.Errorf("%s has no body", filepath.Base(file))
+			}
 		}
 		rows, ok := ParseVQReport(body)
 		if filepath.Base(file) == "SOURCE.txt" {
@@ -113,6 +121,9 @@ func TestCorpusVQReports(t *testing.T) {
 			continue
 		}
 		checked += compareVQ(t, filepath.Base(file), string(body), &rows[0])
+		if slices.Contains(whole, file) && (*rows[0].PayloadDesc != "G.711 A-Law" || *rows[0].PacketsPerS != 50) {
+			t.Errorf("%s: payload_desc %q, packets_per_s %v", filepath.Base(file), *rows[0].PayloadDesc, *rows[0].PacketsPerS)
+		}
 	}
 	if checked < 100 {
 		t.Errorf("only %d values compared", checked)
@@ -132,38 +143,109 @@ func compareVQ(t *testing.T, name, body string, r *record.Report) (checked int) 
 		if strings.Contains(line, "Addr:") {
 			continue
 		}
-		for _, m := range vqPair.FindAllStringSubmatch(line, -1) {
-			column, ok := vqColumns[m[1]]
+		keys := vqKey.FindAllStringSubmatchIndex(line, -1)
+		for i, at := range keys {
+			end := len(line)
+			if i+1 < len(keys) {
+				end = keys[i+1][0]
+			}
+			key, told := line[at[2]:at[3]], strings.TrimSpace(line[at[1]:end])
+			column, ok := vqColumns[key]
 			if !ok {
 				continue
 			}
 			checked++
 			have, there := got[column]
-			score := strings.Contains(" SL NL RERL RLQ RCQ EXTRI EXTRO ", " "+m[1]+" ")
-			if m[2] == "127" && score {
+			score := strings.Contains(" SL NL RERL RLQ RCQ EXTRI EXTRO ", " "+key+" ")
+			if told == "127" && score {
 				if there {
 					t.Errorf("%s: %s is %v, want NULL", name, column, have)
 				}
 				continue
 			}
-			want, err := strconv.ParseFloat(m[2], 64)
+			want, err := strconv.ParseFloat(told, 64)
 			switch x := have.(type) {
 			case float64:
 				if err != nil || x != want {
-					t.Errorf("%s: %s is %v, want %s", name, column, x, m[2])
+					t.Errorf("%s: %s is %v, want %s", name, column, x, told)
 				}
 			case string:
-				if x != strings.Trim(m[2], `"`) {
-					t.Errorf("%s: %s is %q, want %s", name, column, x, m[2])
+				if x != strings.Trim(told, `"`) {
+					t.Errorf("%s: %s is %q, want %s", name, column, x, told)
 				}
 			default:
 				if !there || float64(reflect.ValueOf(have).Uint()) != want {
-					t.Errorf("%s: %s is %v, want %s", name, column, have, m[2])
+					t.Errorf("%s: %s is %v, want %s", name, column, have, told)
 				}
 			}
 		}
 	}
 	return checked
+}
+
+// TestVQPairs splits lines as devices write them.
+func TestVQPairs(t *testing.T) {
+	f := func(line string, want ...string) {
+		t.Helper()
+		var got []string
+		vqPairs(line, func(key, value string) { got = append(got, key, value) })
+		if !slices.Equal(got, want) {
+			t.Errorf("%q gives %q, want %q", line, got, want)
+		}
+	}
+	f("PT=8 PD=G.711 A-Law PPS=50 SSUP=off", "PT", "8", "PD", "G.711 A-Law", "PPS", "50", "SSUP", "off")
+	f("PT=0  PD=G.711 Mu-Law  ", "PT", "0", "PD", "G.711 Mu-Law")
+	f(`PD="a b=c" PPS=50`, "PD", "a b=c", "PPS", "50")
+	f("FMTP=mode-set=2;octet-align=1 PLC=3", "FMTP", "mode-set=2;octet-align=1", "PLC", "3")
+	f("MOSLQ = 3.1 RCQ=70; RLQ=71;", "MOSLQ", "3.1", "RCQ", "70", "RLQ", "71")
+	f("IP= 10.0.0.139 PORT=2224", "IP", "10.0.0.139", "PORT", "2224")
+	f("A=", "A", "")
+	f("no pair")
+}
+
+// TestVQRanges: what no column can mean is kept as it was told.
+func TestVQRanges(t *testing.T) {
+	body := "VQSessionReport\nLocalAddr:IP=192.0.2.1 PORT=1 SSRC=0\nRemoteAddr:IP=192.0.2.2 PORT=2 SSRC=0x0\nLocalMetrics:\n"
+	f := func(line string, column func(r *record.Report) any, other string) {
+		t.Helper()
+		rows, ok := ParseVQReport([]byte(body + line))
+		if !ok {
+			t.Fatal("no report")
+		}
+		r := &rows[0]
+		if v := reflect.ValueOf(column(r)); !v.IsNil() || r.SSRC != nil || r.LocalSSRC != nil {
+			t.Errorf("%s gives %v, SSRC %v", line, v.Elem(), r.SSRC)
+		}
+		key, value, _ := strings.Cut(line, "=")
+		got, kept := r.Other[strings.ToLower(strings.ReplaceAll(key, ":", "."))]
+		if want := other != ""; kept != want || kept && got != value {
+			t.Errorf("%s: other has %q (%v)", line, got, kept)
+		}
+	}
+	for _, v := range []string{"42", "0", "-1", "5.1", "NaN", "x"} {
+		f("QualityEst:MOSLQ="+v, func(r *record.Report) any { return r.MOSLQ }, "kept")
+		f("QualityEst:MOSCQ="+v, func(r *record.Report) any { return r.MOSCQ }, "kept")
+	}
+	for _, v := range []string{"-1", "100.1", "1e9", "Inf"} {
+		f("PacketLoss:NLR="+v, func(r *record.Report) any { return r.NLRPct }, "kept")
+		f("PacketLoss:JDR="+v, func(r *record.Report) any { return r.JDRPct }, "kept")
+		f("BurstGapLoss:BLD="+v, func(r *record.Report) any { return r.BLDPct }, "kept")
+	}
+	for _, v := range []string{"-1", "121", "255"} {
+		f("QualityEst:RLQ="+v, func(r *record.Report) any { return r.RLQ }, "kept")
+		f("QualityEst:RCQ="+v, func(r *record.Report) any { return r.RCQ }, "kept")
+	}
+	f("QualityEst:RLQ=127", func(r *record.Report) any { return r.RLQ }, "")
+	f("Delay:RTD=-5", func(r *record.Report) any { return r.RTDMs }, "kept")
+	f("Delay:IAJ=-0.1", func(r *record.Report) any { return r.IAJMs }, "kept")
+	f("SessionDesc:PT=200", func(r *record.Report) any { return r.PayloadType }, "kept")
+	f("JitterBuffer:JBA=4", func(r *record.Report) any { return r.JBA }, "kept")
+	f("JitterBuffer:JBN=-1", func(r *record.Report) any { return r.JBNMs }, "kept")
+
+	rows, _ := ParseVQReport([]byte(body + "QualityEst:RLQ=120 RCQ=0 MOSLQ=1 MOSCQ=5\nPacketLoss:NLR=100 % JDR=0\n"))
+	if r := rows[0]; *r.RLQ != 120 || *r.RCQ != 0 || *r.MOSLQ != 1 || *r.MOSCQ != 5 || *r.NLRPct != 100 || *r.JDRPct != 0 || len(r.Other) > 0 {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestVoIPMetricsRow(t *testing.T) {
@@ -172,6 +254,17 @@ func TestVoIPMetricsRow(t *testing.T) {
 	if *r.NLRPct != 25 || r.RLQ != nil || *r.MOSLQ != 4.1 || r.MOSCQ != nil || *r.SLDBm != -20 || r.NLDBm != nil || r.RERLDB != nil ||
 		*r.PLC != 2 || *r.JBA != 3 || *r.JBR != 5 || *r.SSRC != 2 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestVoIPMetricsRating: R is 0 to 100, what is above is none.
+func TestVoIPMetricsRating(t *testing.T) {
+	for v, want := range map[uint8]float64{0: 0, 93: 93, 100: 100, 101: -1, 126: -1, 127: -1, 255: -1} {
+		x := VoIPMetrics{SSRC: 2, RFactor: v, ExtRFactor: v, Gmin: 16}
+		r := x.Row()
+		if want < 0 && (r.RLQ != nil || r.ExtRI != nil) || want >= 0 && (r.RLQ == nil || *r.RLQ != want || *r.ExtRI != want) {
+			t.Errorf("R factor %d gives %v, %v", v, r.RLQ, r.ExtRI)
+		}
 	}
 }
 

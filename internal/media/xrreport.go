@@ -18,6 +18,12 @@ func (x *VoIPMetrics) Row() record.Report {
 		}
 		return new(float64(v))
 	}
+	rating := func(v uint8) *float64 { // 0 to 100, RFC 3611 section 4.7.5
+		if v > 100 {
+			return nil
+		}
+		return new(float64(v))
+	}
 	mos := func(v uint8) *float64 {
 		if v < 10 || v > 50 {
 			return nil
@@ -42,7 +48,7 @@ func (x *VoIPMetrics) Row() record.Report {
 		return r
 	}
 	r.SLDBm, r.NLDBm, r.RERLDB, r.GMIN = level(x.SignalLevel), level(x.NoiseLevel), score(x.RERL), new(x.Gmin)
-	r.RLQ, r.ExtRI, r.MOSLQ, r.MOSCQ = score(x.RFactor), score(x.ExtRFactor), mos(x.MOSLQ), mos(x.MOSCQ)
+	r.RLQ, r.ExtRI, r.MOSLQ, r.MOSCQ = rating(x.RFactor), rating(x.ExtRFactor), mos(x.MOSLQ), mos(x.MOSCQ)
 	r.PLC, r.JBA, r.JBR = new(x.RXConfig>>6), new(x.RXConfig>>4&3), new(x.RXConfig&15)
 	r.JBNMs, r.JBMMs, r.JBXMs = ms(x.JBNominal), ms(x.JBMaximum), ms(x.JBAbsMax)
 	return r

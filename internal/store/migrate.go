@@ -17,8 +17,14 @@ var Tables = [...]string{"calls", "attempts", "streams", "intervals", "reports",
 
 // Migrate creates the database if it is missing, applies the migrations that
 // it does not have yet, and sets retention. Several processes may start at
-// once: every statement may run twice, and each migration is noted once.
+// once: every statement may run twice, and each migration is noted once. A
+// server that drops connections, as one that just started may, is asked again
+// for half a minute.
 func (s *Store) Migrate(ctx context.Context) error {
+	return s.patiently(ctx, func(ctx context.Context) error { return s.migrate(ctx) })
+}
+
+func (s *Store) migrate(ctx context.Context) error {
 	if err := s.createDatabase(ctx); err != nil {
 		return err
 	}
@@ -52,6 +58,7 @@ COMMENT 'migrations of earshot that this database has'`
 			return fmt.Errorf("migrate store: migration %04d_%s of database %q is not the one of this earshot (%.12s there, %.12s here): the schema was made by another build; use another database", version, m.name, s.database, m.checksum, want.Checksum)
 		}
 	}
+	done, last := 0, 0
 	for _, m := range all {
 		if _, ok := have[m.Version]; ok {
 			continue
@@ -59,6 +66,10 @@ COMMENT 'migrations of earshot that this database has'`
 		if err := s.apply(ctx, m); err != nil {
 			return err
 		}
+		done, last = done+1, m.Version
+	}
+	if done > 0 {
+		s.opt.Log.Info("migrations applied", "database", s.database, "count", done, "version", last)
 	}
 	return s.setRetention(ctx)
 }
@@ -125,7 +136,7 @@ func (s *Store) apply(ctx context.Context, m schemas.Migration) error {
 	if err != nil {
 		return s.explain("migrate store", err)
 	}
-	s.opt.Log.Info("migration applied", "database", s.database, "version", m.Version, "name", m.Name)
+	s.opt.Log.Debug("migration applied", "database", s.database, "version", m.Version, "name", m.Name)
 	return nil
 }
 

@@ -124,7 +124,8 @@ type proxy struct {
 	armed    atomic.Bool
 	sent     atomic.Int64 // bytes of the writer since it was armed
 	cuts     atomic.Int32
-	deaf     atomic.Bool // refuses everybody
+	deaf     atomic.Bool  // refuses everybody
+	resets   atomic.Int32 // how many times it still resets whoever says something
 	wg       sync.WaitGroup
 }
 
@@ -167,6 +168,13 @@ func (p *proxy) serve(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		for {
 			n, err := c.Read(buf)
+			if err == nil && p.resets.Load() > 0 {
+				p.resets.Add(-1)
+				_ = c.(*net.TCPConn).SetLinger(0)
+				c.Close()
+				s.Close()
+				return
+			}
 			if err != nil {
 				s.Close()
 				return

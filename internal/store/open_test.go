@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -69,6 +70,45 @@ func TestFailedLoginsDoNotStopTheEngine(t *testing.T) {
 	migrated(t, e.DSN(), store.Options{})
 	if e.PID() != pid || e.Restarts() != 0 {
 		t.Errorf("engine %d became %d after %d restarts", pid, e.PID(), e.Restarts())
+	}
+}
+
+// TestOpenAndMigrateWaitForTheServer: a server that resets its first
+// connections ends no program, and one that resets all of them does in time.
+func TestOpenAndMigrateWaitForTheServer(t *testing.T) {
+	p, through := newProxy(t, database(t))
+	p.resets.Store(3)
+	s, err := store.Open(t.Context(), through, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if n := p.resets.Load(); n > 0 {
+		t.Errorf("%d resets are left", n)
+	}
+
+	fresh, err := store.Open(t.Context(), through, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	p.resets.Store(3) // begins with the connection that Open has kept
+	if err := fresh.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.resets.Load(); n > 0 {
+		t.Errorf("%d resets are left", n)
+	}
+	wantRows(t, fresh, "calls", 0)
+
+	p.resets.Store(1000)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if s, err := store.Open(ctx, through, store.Options{}); err == nil {
+		s.Close()
+		t.Error("a server that resets everything is open")
+	} else if ctx.Err() == nil {
+		t.Errorf("it gave up before its time: %v", err)
 	}
 }
 

@@ -55,8 +55,10 @@ type Store struct {
 
 // Open connects to the database of a DSN
 // (clickhouse://user:password@host:port/database) and checks that it answers.
-// The database may be missing: Migrate creates it. Errors name the host and
-// what to do, and never the password.
+// The database may be missing: Migrate creates it. A server that takes
+// connections and drops them is asked again for half a minute; one that nobody
+// runs is told at once. Errors name the host and what to do, and never the
+// password.
 func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 	native, err := parseDSN(dsn)
 	if err != nil {
@@ -71,9 +73,15 @@ func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 	if s.conn, err = clickhouse.Open(native); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if err := s.conn.Ping(ctx); err != nil && !hasCode(err, codeUnknownDatabase) {
+	err = s.patiently(ctx, func(ctx context.Context) error {
+		if err := s.conn.Ping(ctx); err != nil && !hasCode(err, codeUnknownDatabase) {
+			return s.explain("open store", err)
+		}
+		return nil
+	})
+	if err != nil {
 		_ = s.conn.Close()
-		return nil, s.explain("open store", err)
+		return nil, err
 	}
 	return s, nil
 }

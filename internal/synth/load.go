@@ -50,7 +50,7 @@ func Calls(o Options) (Capture, error) {
 	if err != nil {
 		return Capture{}, err
 	}
-	if o.Calls < 0 || o.Seconds < 0 || o.Concurrent < 0 || o.Seconds > 1e6 {
+	if o.Calls < 0 || o.Concurrent < 0 || !(o.Seconds >= 0 && o.Seconds <= 1e6) {
 		return Capture{}, fmt.Errorf("calls %d, seconds %g, concurrent %d: none may be negative, nor the seconds more than a million", o.Calls, o.Seconds, o.Concurrent)
 	}
 	if o.Concurrent > mostConcurrent {
