@@ -256,6 +256,8 @@ func (d *direction) unscored() string {
 	switch {
 	case d.sums.Codec == nil:
 		return "its codec is not known"
+	case flag("mos_no_speech"):
+		return "nothing but events or comfort noise came"
 	case flag("mos_short"):
 		return "there is less than a second of media"
 	case flag("mos_no_codec"):
