@@ -208,7 +208,7 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 			}
 		}
 		if !m.pace.done && arrived <= arrivedAhead && m.msPerTick > 0 && m.candidates == nil && !m.video {
-			m.watch(now, gap, h, arrived)
+			m.watch(now, gap, h, m.seq.max-highest)
 		}
 		if arrived <= arrivedAhead || arrived == arrivedRestart {
 			m.stepFrom, m.stepValid = h.Timestamp, true

@@ -28,9 +28,10 @@ const (
 // paceMultiples are what clocks are taken for each other by.
 var paceMultiples = [...]float64{1. / 6, 1. / 4, 1. / 3, 1. / 2, 2, 3, 4, 6}
 
-// watch takes one packet that advanced the highest number, gap after the one
-// before, in a stream whose clock is known.
-func (m *Meter) watch(now, gap int64, h *RTPHeader, arrived arrival) {
+// watch takes one packet that advanced the highest number by so many, gap after
+// the one before, in a stream whose clock is known. Within a window the
+// timestamp goes on with the number: one that jumps tells no clock.
+func (m *Meter) watch(now, gap int64, h *RTPHeader, ahead uint64) {
 	p := &m.pace
 	step := h.Timestamp - m.stepFrom
 	switch {
@@ -40,8 +41,8 @@ func (m *Meter) watch(now, gap int64, h *RTPHeader, arrived arrival) {
 	case now < p.after || !m.stepValid:
 		p.n = 0
 		return
-	case p.n == 0 || arrived == arrivedNext && step != p.step:
-		p.from, p.timestamp, p.n, p.step = now, h.Timestamp, 1, step
+	case p.n == 0 || step != p.step*uint32(ahead):
+		p.from, p.timestamp, p.n, p.step = now, h.Timestamp, 1, step/uint32(max(ahead, 1))
 		return
 	}
 	if p.n < paceWindow {
