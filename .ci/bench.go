@@ -87,7 +87,7 @@ func read(in io.Reader, out io.Writer) (got measured, failed bool, err error) {
 		if after, ok := strings.CutPrefix(line, "pkg: "); ok {
 			pkg = strings.TrimPrefix(after, module)
 		}
-		if strings.HasPrefix(line, "--- FAIL") || strings.HasPrefix(line, "FAIL") {
+		if strings.Contains(line, "--- FAIL") || strings.HasPrefix(line, "FAIL") { // of a benchmark it stands behind the name
 			failed = true
 		}
 		words := strings.Fields(line)

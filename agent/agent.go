@@ -275,16 +275,23 @@ func (a *Agent) Advance(now time.Time) {
 	}
 }
 
-// reach moves the clock, second by second while there are streams: what they
-// owe after a long silence leaves in order of time, as if it had been asked for
-// all along. The end of one must not overtake a report of another.
+// reach moves the clock, step by step while there are streams: what they owe
+// after a long silence leaves in order of time, as if it had been asked for all
+// along. The end of one must not overtake a report of another. Reports are due
+// within seconds; after them only ends are, and the steps grow, so that no
+// patience with idle streams makes them many.
 func (a *Agent) reach(now time.Time) {
-	for len(a.streams.order) > 0 && a.sweepAt.Before(now) {
+	const reports = 30 // steps of a second
+	step := 0
+	for ; len(a.streams.order) > 0 && a.sweepAt.Before(now); step++ {
 		a.now = later(a.now, a.sweepAt)
 		a.sweep()
+		if step >= reports {
+			a.sweepAt = a.now.Add(max(time.Second, a.opt.StreamIdle/60))
+		}
 	}
 	a.now = now
-	if !a.now.Before(a.sweepAt) {
+	if step > 0 || !a.now.Before(a.sweepAt) {
 		a.sweep()
 	}
 }

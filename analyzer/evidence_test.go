@@ -308,3 +308,22 @@ func TestOutageParts(t *testing.T) {
 		}
 	})
 }
+
+// TestFewPacketsHaveNoScore: packets whose length nothing tells are no five
+// seconds of media.
+func TestFewPacketsHaveNoScore(t *testing.T) {
+	for _, n := range []uint64{1, 3, 30} {
+		f := newFeed()
+		d := newDialled("one")
+		f.connect(0, d)
+		k := newTalk(aliceRTP, bobRTP, 7, 1)
+		r := k.next(n, 0)
+		r.PtimeMs = 0
+		f.report(5.2, k, r)
+		f.bye(6, d)
+		f.end()
+		if s := f.stream(t, 7); s.MosLQ != nil || s.RLQ != nil || !slices.Contains(s.Flags, "mos_short") {
+			t.Errorf("%d packets: mos_lq %s, flags %v", n, shown(s.MosLQ), s.Flags)
+		}
+	}
+}

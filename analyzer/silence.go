@@ -28,8 +28,6 @@ const (
 	brief = 2 * time.Second
 	// maxSilentRows is how many silent intervals of a side have a row: an hour.
 	maxSilentRows = 720
-	// usualPtimeMs is taken where neither packets nor SDP tell (RFC 3551, section 4.2).
-	usualPtimeMs = 20
 )
 
 func (s *span) length() time.Duration { return max(0, s.to.Sub(s.from)) }
@@ -275,7 +273,7 @@ func (a *Analyzer) absentAt(when time.Time, own, others []*stream, sender, recei
 		is.ptime = receiver[0].PtimeMs
 	}
 	if is.ptime < 1 || is.ptime > 1000 {
-		is.ptime = usualPtimeMs
+		is.ptime = media.UsualPtimeMs
 	}
 	return is
 }

@@ -81,7 +81,7 @@ func TestCorpusRTPStat(t *testing.T) {
 	for _, name := range []string{"imp_jitter20_pcmu", "imp_loss3_pcmu", "imp_g722_jitter20", "imp_opus_loss3", "imp_video_vp8_loss2"} {
 		b, err := os.ReadFile(filepath.Join(dir, name+".TRUTH.json"))
 		if err != nil {
-			t.Skip("the corpus has no " + name)
+			t.Fatal(err)
 		}
 		type end []struct {
 			Audio struct{ Lost, Jitter struct{ RX float64 } }

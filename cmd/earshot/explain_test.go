@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,17 +17,7 @@ func scenarioFile(t *testing.T, name string) (file string, ids []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file = filepath.Join(t.TempDir(), name+".pcap")
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := synth.WritePcap(f, c); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	file = pcapOf(t, name, c)
 	code, out, errs := command(t, "read", "--format", "jsonl", file)
 	if code != exitDone {
 		t.Fatalf("read: status %d: %s", code, errs)

@@ -19,8 +19,14 @@ func sample(t *testing.T, calls int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(t.TempDir(), "sample.pcap")
-	f, err := os.Create(name)
+	return pcapOf(t, "sample", c)
+}
+
+// pcapOf writes what was generated to a capture of its own.
+func pcapOf(t *testing.T, name string, c synth.Capture) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name+".pcap")
+	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +36,7 @@ func sample(t *testing.T, calls int) string {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return name
+	return file
 }
 
 // TestStopDrains stops the program while calls have ended whose rows are not

@@ -26,6 +26,10 @@ const configXML = `<clickhouse>
   <mark_cache_size>%[5]d</mark_cache_size>
   <index_mark_cache_size>%[6]d</index_mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
+  <!-- Write buffers of 1 MiB a column: for tables of hundreds of columns, merges would take all of the memory. -->
+  <merge_tree>
+    <min_columns_to_activate_adaptive_write_buffer>20</min_columns_to_activate_adaptive_write_buffer>
+  </merge_tree>
   <max_connections>256</max_connections>
   <keep_alive_timeout>2</keep_alive_timeout>
 </clickhouse>
