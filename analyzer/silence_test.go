@@ -337,3 +337,20 @@ func TestSilenceIsInTheCall(t *testing.T) {
 		}
 	})
 }
+
+// TestSilenceAcrossIntervals: an outage of nearly two seconds is the worst of
+// the call although no interval has a whole second of it.
+func TestSilenceAcrossIntervals(t *testing.T) {
+	f := newFeed()
+	d := newDialled("one")
+	f.connect(0, d)
+	f.aSpeaks(0.6, 29.9)
+	f.bSpeaks(0.6, 14.1)
+	f.speak(bobAt, aliceAt, 3, 15.9, 29.9)
+	f.bye(30, d)
+	f.end()
+	r := f.call(t, "one")
+	if *r.B.SilentMs != 1800 || *r.B.MosLQMin != 1 || !r.B.MosMinTime.Equal(at(10)) || *r.MosLQMin != 1 {
+		t.Errorf("silent for %v ms, worst %v at %v", *r.B.SilentMs, *r.B.MosLQMin, r.B.MosMinTime)
+	}
+}

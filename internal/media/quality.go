@@ -55,14 +55,15 @@ type scored struct {
 	judged                   bool // Worst and Best come from intervals long enough
 }
 
-// Add takes in one interval. Its packets are its weight.
+// Add takes in one interval. Its packets are its weight. One of which nothing
+// came is a part of a longer outage, and counts for the worst however short.
 func (q *Quality) Add(s Scored, r *Report) {
 	length := Length(&r.Delta, r.PtimeMs)
 	w := float64(r.Delta.Expected)
 	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
 		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
-		length: length, judged: length >= judgeable,
+		length: length, judged: length >= judgeable || r.Delta.Packets == 0,
 		sums: Costs{Codec: s.CodecCost * w, Loss: s.LossCost * w, Discard: s.DiscardCost * w},
 	}
 	if s.Silent {
