@@ -1,14 +1,23 @@
 package analyzer
 
 import (
+	"time"
+
 	"github.com/earshot-voip/earshot/internal/media"
 )
+
+// outage is the part of one that lies in an interval: numbers missing, and no
+// packet.
+type outage struct {
+	media.Report
+	from, to time.Time
+}
 
 // outages takes the holes of a report in which numbers are missing out of it:
 // their packets were due while nothing came, not when the first one behind
 // them did. Each part is an interval of its own, without a packet; what is left
 // is scored by itself. All parts together count what the report counts.
-func outages(r *media.Report) (rest *media.Report, parts []media.Report, g gone) {
+func outages(r *media.Report) (rest *media.Report, parts []outage, g gone) {
 	for _, h := range r.Holes {
 		missing := min(h.Missing, r.Delta.Lost-g.lost)
 		if missing == 0 || !h.From.Before(h.To) {
@@ -26,11 +35,12 @@ func outages(r *media.Report) (rest *media.Report, parts []media.Report, g gone)
 }
 
 // appendOutage spreads the numbers missing in a hole over its intervals.
-func appendOutage(parts []media.Report, r *media.Report, h media.Hole, missing uint64) []media.Report {
+func appendOutage(parts []outage, r *media.Report, h media.Hole, missing uint64) []outage {
 	spread := uint64(0)
+	from := h.From
 	for i, start := 0, h.From.Truncate(media.Interval); start.Before(h.To); i, start = i+1, start.Add(media.Interval) {
 		end := start.Add(media.Interval)
-		if i == maxSilentRows-1 {
+		if i == maxSilentRows-1 || end.After(h.To) {
 			end = h.To // the last row stands for the rest
 		}
 		until := missing
@@ -38,11 +48,11 @@ func appendOutage(parts []media.Report, r *media.Report, h media.Hole, missing u
 			until = uint64(float64(missing) * float64(end.Sub(h.From)) / float64(h.To.Sub(h.From)))
 		}
 		if n := until - spread; n > 0 {
-			parts = append(parts, media.Report{
+			parts = append(parts, outage{media.Report{
 				SSRC: r.SSRC, Start: start, First: r.First, Last: r.Last, PayloadType: r.PayloadType, PtimeMs: r.PtimeMs,
 				Delta: media.Counts{Expected: n, Lost: n},
-			})
-			spread = until
+			}, from, end})
+			spread, from = until, end
 		}
 		if until == missing {
 			break
@@ -52,7 +62,11 @@ func appendOutage(parts []media.Report, r *media.Report, h media.Hole, missing u
 }
 
 // gone is what a stream lost in its holes.
-type gone struct{ lost, holes uint64 }
+type gone struct {
+	lost, holes uint64
+	outages     media.Outages
+	excess      media.Excess // beyond the time that they took
+}
 
 // without leaves what was lost in holes out of the counts of a stream.
 func (g gone) without(c media.Counts, h media.Heard) (media.Counts, media.Heard) {
@@ -65,11 +79,12 @@ func (g gone) without(c media.Counts, h media.Heard) (media.Counts, media.Heard)
 }
 
 // blend has a score take part for the rest of a stream: in its holes, R is 0
-// and MOS 1.
+// and MOS 1, and they spoil what is around them.
 func (g gone) blend(score media.Score, of media.Counts) media.Score {
-	heard := 1 - float64(min(g.lost, of.Expected))/float64(max(of.Expected, 1))
-	score.R *= heard
-	score.MOS = 1 + (score.MOS-1)*heard
+	all := float64(max(of.Expected, 1))
+	heard := 1 - float64(min(g.lost, of.Expected))/all
+	score.R = max(0, score.R*heard-g.excess.R/all)
+	score.MOS = max(1, 1+(score.MOS-1)*heard-g.excess.MOS/all)
 	return score
 }
 

@@ -50,13 +50,17 @@ func (s *stream) announced(pt uint8) payload {
 func (a *Analyzer) interval(s *stream, r *media.Report) {
 	rest, parts, _ := outages(r)
 	for i := range parts {
-		a.intervalRow(s, &parts[i])
+		p := &parts[i]
+		spoilt := s.gone.outages.Add(a.speech(s, s.payloadOf(p.PayloadType)), p.PtimeMs, p.from, p.to, float64(p.Delta.Lost))
+		s.gone.excess.Add(spoilt)
+		a.intervalRow(s, &p.Report, spoilt)
 	}
-	a.intervalRow(s, rest)
+	a.intervalRow(s, rest, media.Excess{})
 }
 
-// intervalRow scores one interval of a stream and writes its row.
-func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
+// intervalRow scores one interval of a stream and writes its row. What it
+// spoils beyond itself counts for the stream.
+func (a *Analyzer) intervalRow(s *stream, r *media.Report, spoilt media.Excess) {
 	if r.Delta.Packets == 0 && r.Delta.Expected == 0 {
 		return // only says that the stream ended
 	}
@@ -102,12 +106,12 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	if score, ok := a.score(s, p, r); ok {
 		scored := media.Scored{
 			Score: score, Time: r.Start, LossPct: media.LossPct(r.Delta.Lost, r.Delta.Expected), JitterMs: row.JitterMs, RTTMs: row.RttMs,
-			DelayMs: a.delayOf(s, r),
+			DelayMs: a.delayOf(s, r), Excess: spoilt,
 		}
 		s.quality.Add(scored, r)
 		// Of three packets one lost is no 33 %: a shorter one is only a part of
 		// the stream's score. An outage has none that came.
-		if r.Delta.Packets == 0 || media.Length(&r.Delta, r.PtimeMs) >= time.Second {
+		if r.Delta.Packets == 0 || r.Length() >= time.Second {
 			row.RLQ, row.MosLQ = rounded(score.R), rounded(score.MOS)
 			row.Model, row.Scale, row.RCeiling = new(score.Model), new(score.Scale), rounded(score.Ceiling)
 			row.RCostCodec, row.RCostLoss, row.RCostDiscard = rounded(score.CodecCost), rounded(score.LossCost), rounded(score.DiscardCost)
@@ -149,6 +153,11 @@ func (a *Analyzer) score(s *stream, p payload, r *media.Report) (media.Score, bo
 
 func (a *Analyzer) speech(s *stream, p payload) media.Speech {
 	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head}
+}
+
+// speechOf is a codec of which no packet was seen.
+func (a *Analyzer) speechOf(p payload) media.Speech {
+	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs}
 }
 
 // delayOf is the delay from mouth to ear that RTCP lets us know, ms: half the

@@ -189,7 +189,7 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 		s.stretches = append(s.stretches, gap)
 	}
 	s.lost = counted(own)
-	a.scoreSilence(&s, r, c, side, own, others, sender, receiver)
+	a.scoreSilence(&s, r, c, side, own, others, sender, receiver, due)
 	return s
 }
 
@@ -326,18 +326,31 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 
 // scoreSilence writes the silent part of each interval, and scores it with the
 // packets that were due as its weight. Its SSRC is 0: it is of no stream, and
-// the intervals of a stream still add up to its row.
-func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint) {
+// the intervals of a stream still add up to its row. A stretch spoils what was
+// heard before and behind it; one at the beginning or end of what was due has
+// but its time.
+func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint, due []span) {
+	var outages media.Outages
+	var spoilt media.Excess
+	stretches := without(s.stretches, s.lost)
+	for _, gap := range stretches {
+		if slices.ContainsFunc(due, func(d span) bool { return gap.from.Equal(d.from) || gap.to.Equal(d.to) }) {
+			continue
+		}
+		is := a.absentAt(gap.to, own, others, sender, receiver)
+		spoilt.Add(outages.Add(a.speechOf(is.codec), is.ptime, gap.from, gap.to, gap.length().Seconds()*1000/is.ptime))
+	}
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
 		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
-		score, ok := media.Floor(media.Speech{Encoding: is.codec.name, Fmtp: is.codec.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs})
+		score, ok := media.Floor(a.speechOf(is.codec))
 		n := uint64(silent.Seconds() * 1000 / is.ptime)
 		if !ok || n == 0 {
 			return row, false
 		}
 		score.Silent = true
-		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100},
+		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100, Excess: spoilt},
 			&media.Report{Start: start, Delta: media.Counts{Expected: n, Lost: n}, PtimeMs: is.ptime})
+		spoilt = media.Excess{} // is in the first of them
 		return record.Interval{
 			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), CallID: new(c.CallID()), Direction: new(side.String()),
 			SrcIP: is.key.src.Addr(), SrcPort: is.key.src.Port(), DstIP: is.key.dst.Addr(), DstPort: is.key.dst.Port(), Node: is.key.node,
@@ -346,7 +359,7 @@ func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side
 			RCostCodec: rounded(score.CodecCost), RCostLoss: rounded(score.LossCost),
 		}, true
 	}
-	parts, rest := silentParts(without(s.stretches, s.lost))
+	parts, rest := silentParts(stretches)
 	for _, p := range parts {
 		if row, ok := add(p.start, p.silent); ok {
 			a.Counters.Intervals++

@@ -364,7 +364,7 @@ func (s *story) worst() {
 	var all []bad
 	for _, d := range s.sides {
 		for _, it := range d.spans {
-			if c := cellOf(it, d.buffer()); c.silent == 0 && !c.good() {
+			if c := cellOf(it, d.buffer()); !c.good() {
 				all = append(all, bad{d, it, c})
 			}
 		}
@@ -396,6 +396,9 @@ func (d *direction) why(c *cell, it *record.Interval) string {
 	text := ""
 	if c.weight > 0 {
 		text = fmt.Sprintf("%s, MOS %.2f: ", rating(c.r/c.weight, c.ceiling()), c.mos/c.weight)
+	}
+	if c.silent > 0 {
+		return text + "nothing came for " + seconds(float64(c.absent)*d.ptimeMs())
 	}
 	loss := fmt.Sprintf("%d of %d packets, %.1f %%", it.Lost, it.Expected, percentOf(it.Lost, it.Expected))
 	switch {

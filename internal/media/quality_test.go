@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -163,6 +164,32 @@ func TestNoBuffer(t *testing.T) {
 	for b := range NoBuffer + 1 {
 		if got, ok := BufferOf(b.String()); !ok || got != b {
 			t.Errorf("%s is %v, %v", b, got, ok)
+		}
+	}
+}
+
+// TestLength: packets that came in no time are no media, whatever their
+// timestamps say.
+func TestLength(t *testing.T) {
+	for _, c := range []struct {
+		packets, lost uint64
+		ptime         float64
+		first, last   time.Duration // behind the interval's start
+		want          time.Duration
+	}{
+		{250, 0, 20, -time.Minute, 4980 * time.Millisecond, 5 * time.Second},
+		{50, 0, 20, 0, 980 * time.Millisecond, time.Second},
+		{40, 10, 20, 0, 980 * time.Millisecond, time.Second},
+		{50, 0, 20, 0, 10 * time.Millisecond, 30 * time.Millisecond},
+		{20, 0, 100, 0, 190 * time.Millisecond, 290 * time.Millisecond},
+		{20, 0, 0, 0, time.Minute, 400 * time.Millisecond},
+		{250, 0, 20, 0, 9980 * time.Millisecond, 5 * time.Second}, // its report came with the next packets
+		{1, 0, 20, -time.Minute, -time.Second, 20 * time.Millisecond},
+		{0, 50, 20, -time.Minute, -time.Minute, time.Second},
+	} {
+		r := Report{Start: start, First: start.Add(c.first), Last: start.Add(c.last), PtimeMs: c.ptime, Delta: Counts{Packets: c.packets, Expected: c.packets + c.lost, Lost: c.lost}}
+		if got := r.Length(); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
