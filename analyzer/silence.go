@@ -68,7 +68,7 @@ func without(spans, holes []span) []span {
 func (s *stream) spans() []span {
 	holes := make([]span, len(s.holes))
 	for i, h := range s.holes {
-		holes[i] = span{h.From, h.To}
+		holes[i] = span{h.From.Add(1), h.To} // one packet alone is media, too
 	}
 	return without([]span{{s.first, s.last}}, holes)
 }

@@ -304,3 +304,37 @@ func TestPlayoutAfterPause(t *testing.T) {
 		}
 	}
 }
+
+// TestHoleBehindTheFirstPacket: no step of the timestamp is known there.
+func TestHoleBehindTheFirstPacket(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		seq  uint16
+		pt   uint8
+		want int
+	}{
+		{"an outage", 75, 0, 1},
+		{"an outage, clock rate not known", 75, 97, 1},
+		{"silence suppression", 1, 0, 0},
+		{"one packet lost, and silence suppression", 2, 0, 0},
+	} {
+		f := newFeed()
+		f.at(0, c.pt, 0, 0)
+		for i := range uint16(100) {
+			f.at(1500+20*float64(i), c.pt, c.seq+i, 12000+160*uint32(i))
+		}
+		f.end(t)
+		holes := 0
+		for _, r := range f.reports {
+			holes += len(r.Holes)
+			for _, h := range r.Holes {
+				if !h.Lost || h.Missing != uint64(c.seq-1) {
+					t.Errorf("%s: %+v", c.name, h)
+				}
+			}
+		}
+		if holes != c.want {
+			t.Errorf("%s: %d holes", c.name, holes)
+		}
+	}
+}

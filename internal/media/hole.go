@@ -24,6 +24,8 @@ const (
 	// holeNs is how long nothing comes before it is a hole: longer than any
 	// buffer bridges.
 	holeNs = int64(time.Second)
+	// longestPtime is more than any packet of speech has, ms.
+	longestPtime = 125
 	// maxHoles of an interval and of what it joined; further ones are only
 	// in the longest time between two packets.
 	maxHoles = 4
@@ -44,6 +46,9 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	if m.msPerTick > 0 {
 		passed = ticks*m.msPerTick >= ms/2 && ticks*m.msPerTick <= 3*ms // else it was set anew
 		missing = float64(ahead-1)*ptime*m.msPerTick >= ms/2
+	}
+	if ptime == 0 { // behind the first packet: as many numbers as there can be packets
+		missing = ahead > 1 && ms <= longestPtime*float64(ahead)
 	}
 	if (passed || h.Marker && ahead == 1) && !missing {
 		return
