@@ -3,6 +3,7 @@ package analyzer
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,20 +78,20 @@ func newDialled(id string) *dialled {
 }
 
 // sdp is a description with one audio line at an address; attributes follow
-// it, divided by spaces.
+// it, divided by spaces; ~ is a space in one.
 func sdp(told string) string {
 	host, attributes := told, ""
 	for i, c := range told {
 		if c == ' ' {
 			host = told[:i]
 			for _, l := range splitSpaces(told[i+1:]) {
-				attributes += l + "\r\n"
+				attributes += strings.ReplaceAll(l, "~", " ") + "\r\n"
 			}
 			break
 		}
 	}
 	ap := addr(host)
-	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n%s",
+	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 97 101\r\na=rtpmap:101 telephone-event/8000\r\n%s",
 		ap.Addr(), ap.Addr(), ap.Port(), attributes)
 }
 
@@ -153,6 +154,10 @@ type talk struct {
 	pt       uint8
 	first    time.Time
 	index    int
+	loss     float64 // of metered: share of packets that is lost at random
+	codec    string  // of metered: OPUS, AMR; "" is by its payload type
+	size     int     // bytes of its packets
+	head     byte    // the first of them
 	total    media.Counts
 	jitter   media.Jitter
 }

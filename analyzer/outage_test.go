@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -21,10 +22,18 @@ type pause struct {
 // metered plays a stream of PCMU from one second to another through a meter.
 func (f *feed) metered(k *talk, from, to float64, pauses ...pause) {
 	m := media.NewMeter(k.ssrc, false)
+	if k.codec != "" {
+		m.SetPayload(k.pt, k.codec, uint32(50*k.step()))
+	}
 	var r media.Report
 	sequence := 0
+	lose := rand.New(rand.NewPCG(uint64(k.ssrc), 1))
 	for i := range int((to - from) / 0.02) {
 		when := from + float64(i)*0.02
+		if i > 0 && lose.Float64() < k.loss { // whatever pauses there are
+			sequence++
+			continue
+		}
 		if j := slices.IndexFunc(pauses, func(p pause) bool { return when >= p.from && when < p.to }); j >= 0 {
 			if !pauses[j].hung {
 				sequence++
@@ -34,8 +43,8 @@ func (f *feed) metered(k *talk, from, to float64, pauses ...pause) {
 		for now := at(when); m.Due(now.UnixNano()) && m.Report(now.UnixNano(), &r); {
 			f.report(when, k, r)
 		}
-		h := media.RTPHeader{SSRC: k.ssrc, Sequence: uint16(sequence), Timestamp: uint32(160 * sequence), PayloadLen: 160}
-		m.Observe(&h, &packet.Packet{Time: at(when), TTL: 64})
+		h := media.RTPHeader{SSRC: k.ssrc, PayloadType: k.pt, Sequence: uint16(sequence), Timestamp: uint32(k.step() * sequence), PayloadLen: k.bytes()}
+		m.Observe(&h, &packet.Packet{Time: at(when), TTL: 64, Payload: append([]byte{k.head}, make([]byte, k.bytes())...)})
 		sequence++
 	}
 	for m.Final(&r) {
@@ -43,12 +52,32 @@ func (f *feed) metered(k *talk, from, to float64, pauses ...pause) {
 	}
 }
 
+// step is how far the timestamp goes in 20 ms, and bytes what a packet has.
+func (k *talk) step() int {
+	if k.codec == "OPUS" {
+		return 960
+	}
+	return 160
+}
+
+func (k *talk) bytes() int {
+	if k.size > 0 {
+		return k.size
+	}
+	return 160
+}
+
 // scoreOf is R and MOS of a minute's call in which the caller's media pauses.
-func scoreOf(t rapid.TB, pauses ...pause) (r, mos float64) {
+func scoreOf(t rapid.TB, pauses ...pause) (r, mos float64) { return scoreWith(t, 0, pauses...) }
+
+// scoreWith is that beside random loss.
+func scoreWith(t rapid.TB, loss float64, pauses ...pause) (r, mos float64) {
 	f := newFeed()
 	d := newDialled("one")
 	f.connect(0, d)
-	f.metered(newTalk(aliceRTP, bobRTP, 1, 0.52), 0.52, 60.5, pauses...)
+	k := newTalk(aliceRTP, bobRTP, 1, 0.52)
+	k.loss = loss
+	f.metered(k, 0.52, 60.5, pauses...)
 	f.metered(newTalk(bobRTP, aliceRTP, 2, 0.52), 0.52, 60.5)
 	f.bye(60.6, d)
 	f.end()
@@ -77,6 +106,111 @@ func TestLongerOutage(t *testing.T) {
 			t.Fatalf("%.2f s from %.2f: R %.3f, MOS %.3f; %.2f s: R %.3f, MOS %.3f", short, from, r1, mos1, long, r2, mos2)
 		}
 	})
+}
+
+// TestLongerOutageOfStream: of the totals of a stream as well, whether its codec
+// conceals loss or not.
+func TestLongerOutageOfStream(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.Float64Range(6, 30).Draw(t, "from")
+		short := rapid.OneOf(rapid.Float64Range(0, 1.5), rapid.Float64Range(0, 25)).Draw(t, "short")
+		long := short + rapid.OneOf(rapid.Float64Range(0.02, 0.5), rapid.Float64Range(0, 20)).Draw(t, "longer by")
+		bare := rapid.Bool().Draw(t, "without concealment")
+		score := func(p pause) (r, mos float64) {
+			f := newFeed(func(o *Options) { o.NoPLC = bare })
+			f.metered(newTalk(aliceRTP, bobRTP, 1, 0.52), 0.52, 60.5, p)
+			f.end()
+			return *f.streams[0].RLQ, *f.streams[0].MosLQ
+		}
+		r1, mos1 := score(pause{from, from + short, false})
+		r2, mos2 := score(pause{from, min(from+long, 60), false}) // else nobody tells that it goes on
+		if r2 > r1+0.25 || mos2 > mos1+0.03 {
+			t.Fatalf("%.2f s from %.2f: R %.3f, MOS %.3f; %.2f s: R %.3f, MOS %.3f", short, from, r1, mos1, long, r2, mos2)
+		}
+	})
+}
+
+// TestLongerOutageBesideLoss: the same beside random loss, which an outage
+// takes the place of.
+func TestLongerOutageBesideLoss(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from, loss := rapid.Float64Range(6, 30).Draw(t, "from"), rapid.Float64Range(0, 0.25).Draw(t, "loss")
+		short := rapid.Float64Range(0, 8).Draw(t, "short")
+		long := short + rapid.Float64Range(0.1, 8).Draw(t, "longer by")
+		r1, mos1 := scoreWith(t, loss, pause{from, from + short, false})
+		r2, mos2 := scoreWith(t, loss, pause{from, from + long, false})
+		if r2 > r1+0.8 || mos2 > mos1+0.06 {
+			t.Fatalf("%.2f s from %.2f: R %.3f, MOS %.3f; %.2f s: R %.3f, MOS %.3f", short, from, r1, mos1, long, r2, mos2)
+		}
+	})
+}
+
+// TestOutageOfBoth: silence and loss in one hole cost their time, whichever
+// has more of it, and a packet lost beside silence costs next to nothing.
+func TestOutageOfBoth(t *testing.T) {
+	want, _ := scoreOf(t, pause{10, 30, true})
+	for _, lost := range []float64{0.02, 0.1, 1, 2, 8} {
+		r, _ := scoreOf(t, pause{10, 30 - lost, true}, pause{30 - lost, 30, false})
+		if math.Abs(r-want) > 2 {
+			t.Errorf("20 s, %.2f s of them lost: R %.2f, without loss %.2f", lost, r, want)
+		}
+	}
+}
+
+// TestOutageIsOfItsCodec: what did not come is scored as what came, on its
+// scale and under its ceiling.
+func TestOutageIsOfItsCodec(t *testing.T) {
+	for _, c := range []struct {
+		codec string
+		size  int
+		head  byte // of Opus: SILK wideband, CELT fullband, 20 ms each
+		lines string
+		scale string
+	}{
+		{"OPUS", 33, 9 << 3, " a=rtpmap:97~opus/48000/2", "WB"},
+		{"OPUS", 160, 31 << 3, " a=rtpmap:97~opus/48000/2", "FB"},
+		{"AMR", 14, 0xf0, " a=rtpmap:97~AMR/8000", "NB"},
+	} {
+		sound := 0.
+		for i, p := range [][]pause{{}, {{10, 20, false}}, {{10, 20, true}}, {{40, 70, false}}} {
+			f := newFeed()
+			d := newDialled("one")
+			d.aRTP, d.bRTP = d.aRTP+c.lines, d.bRTP+c.lines
+			f.connect(0, d)
+			k := newTalk(aliceRTP, bobRTP, 1, 0.52)
+			k.pt, k.codec, k.size, k.head = 97, c.codec, c.size, c.head
+			f.metered(k, 0.52, 60.5, p...)
+			f.bye(60.6, d)
+			f.end()
+			r := f.call(t, "one").A
+			if r.Scale == nil {
+				t.Fatalf("%s of %d bytes, pause %v: no score", c.codec, c.size, p)
+			}
+			if i == 0 {
+				sound = *r.RCeiling
+			}
+			if *r.Scale != c.scale || math.Abs(*r.RCeiling-sound) > 0.01 || *r.RLQ > sound*0.9 && i > 0 || i > 0 && *r.MosLQMin != 1 {
+				t.Errorf("%s of %d bytes, pause %v: scale %s, R %s of %s, without pause of %.2f, lowest MOS %s", c.codec, c.size, p, *r.Scale, shown(r.RLQ), shown(r.RCeiling), sound, shown(r.MosLQMin))
+			}
+		}
+	}
+}
+
+// TestFlashIsNoMedia: packets that came in no time do not make up for silence.
+func TestFlashIsNoMedia(t *testing.T) {
+	f := newFeed()
+	d := newDialled("one")
+	f.connect(0, d)
+	k := newTalk(bobRTP, aliceRTP, 2, 0.5)
+	r := k.next(900, 0)
+	r.Last = at(0.51)
+	f.report(5.1, k, r)
+	f.metered(newTalk(aliceRTP, bobRTP, 1, 0.52), 0.52, 20)
+	f.bye(20.1, d)
+	f.end()
+	if b := f.call(t, "one").B; b.MosLQ == nil || *b.MosLQ > 1.1 {
+		t.Errorf("mos_lq %s", shown(b.MosLQ))
+	}
 }
 
 // TestAnotherOutage: one more never makes a call better. Behind another one by
@@ -121,7 +255,7 @@ func TestOutageKinds(t *testing.T) {
 func TestOutageIsABurst(t *testing.T) {
 	for _, c := range []struct{ long, cost float64 }{{1, 95 * 20 / (20./40 + 25.1) * 250}, {2, 93.206 * 250}, {4, 93.206 * 250}, {10, 93.206 * 500}} {
 		for _, from := range []float64{11, 14.4} {
-			if r, _ := scoreOf(t, pause{from, from + c.long - 0.001, false}); math.Abs(r-(93.206-c.cost/2999)) > 0.04 {
+			if r, _ := scoreOf(t, pause{from, from + c.long - 0.001, false}); math.Abs(r-(93.206-c.cost/2999)) > 0.1 {
 				t.Errorf("%v s from %v: R %.3f, want %.3f", c.long, from, r, 93.206-c.cost/2999)
 			}
 		}

@@ -49,18 +49,22 @@ func (s *stream) announced(pt uint8) payload {
 // that its outages lie in.
 func (a *Analyzer) interval(s *stream, r *media.Report) {
 	rest, parts, _ := outages(r)
-	for i := range parts {
-		p := &parts[i]
-		spoilt := s.gone.outages.Add(a.speech(s, s.payloadOf(p.PayloadType)), p.PtimeMs, p.from, p.to, float64(p.Delta.Lost))
-		s.gone.excess.Add(spoilt)
-		a.intervalRow(s, &p.Report, spoilt)
+	if len(parts) > 0 {
+		speech := a.speech(s, s.payloadOf(r.PayloadType))
+		for _, h := range holesOf(r) {
+			if h.Lost {
+				s.gone.spoilt.Add(s.gone.outages.Add(speech, r.PtimeMs, h.From, h.To, float64(h.Missing)))
+			}
+		}
 	}
-	a.intervalRow(s, rest, media.Excess{})
+	for i := range parts {
+		a.intervalRow(s, &parts[i])
+	}
+	a.intervalRow(s, rest)
 }
 
-// intervalRow scores one interval of a stream and writes its row. What it
-// spoils beyond itself counts for the stream.
-func (a *Analyzer) intervalRow(s *stream, r *media.Report, spoilt media.Excess) {
+// intervalRow scores one interval of a stream and writes its row.
+func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	if r.Delta.Packets == 0 && r.Delta.Expected == 0 {
 		return // only says that the stream ended
 	}
@@ -103,10 +107,13 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report, spoilt media.Excess) 
 	if r.Head != 0 {
 		s.head = r.Head
 	}
+	if speech := r.Delta.Packets - min(r.Delta.Packets, r.Delta.Events+r.Delta.CN); speech >= likeFrom || s.like.Packets == 0 && speech > 0 {
+		s.like = media.Like{Packets: r.Delta.Packets, Bytes: r.Delta.Bytes, Events: r.Delta.Events, CN: r.Delta.CN, PtimeMs: r.PtimeMs}
+	}
 	if score, ok := a.score(s, p, r); ok {
 		scored := media.Scored{
 			Score: score, Time: r.Start, LossPct: media.LossPct(r.Delta.Lost, r.Delta.Expected), JitterMs: row.JitterMs, RTTMs: row.RttMs,
-			DelayMs: a.delayOf(s, r), Excess: spoilt,
+			DelayMs: a.delayOf(s, r),
 		}
 		s.quality.Add(scored, r)
 		// Of three packets one lost is no 33 %: a shorter one is only a part of
@@ -124,6 +131,10 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report, spoilt media.Excess) 
 	a.Counters.Intervals++
 	a.emit(&row)
 }
+
+// likeFrom is how many packets of speech tell what those of a stream are like:
+// of few the mean size says little.
+const likeFrom = 25
 
 // jitterEntry chooses the jitter at the clock rate of the codec; where that is
 // not known there is none, unless the agent knew.
@@ -152,7 +163,7 @@ func (a *Analyzer) score(s *stream, p payload, r *media.Report) (media.Score, bo
 }
 
 func (a *Analyzer) speech(s *stream, p payload) media.Speech {
-	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head}
+	return media.Speech{Encoding: p.name, Fmtp: p.fmtp, NoPLC: a.opt.NoPLC, Codecs: a.opt.Codecs, Buffer: a.opt.Buffer, SRTP: s.srtp(), Head: s.head, Like: s.like}
 }
 
 // speechOf is a codec of which no packet was seen.

@@ -96,6 +96,7 @@ func (a *Analyzer) join(r *record.Call, leg *dialog.Leg, c *dialog.Call, m *call
 		unscored := q.Samples == 0 && slices.ContainsFunc(chosen, (*stream).speaks)
 		if !unscored { // else silence alone would stand for media that nobody can score
 			q.Merge(&silent[side].quality)
+			a.spoil(&q, chosen, &silent[side])
 		}
 		if q.Enough() {
 			fillScore(sum, &q)

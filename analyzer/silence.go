@@ -18,6 +18,8 @@ type silence struct {
 	stretches []span        // without media, in order
 	lost      []span        // of those, where sequence numbers tell the loss
 	quality   media.Quality // of the stretches
+	missing   float64       // packets that were due in them
+	gaps      []gap         // those that lie within what was heard
 }
 
 const (
@@ -241,10 +243,13 @@ type absent struct {
 	key   streamKey
 	codec payload
 	ptime float64 // ms
+
+	speech media.Speech
 }
 
 func (a *Analyzer) absentAt(when time.Time, own, others []*stream, sender, receiver []*dialog.Endpoint) absent {
 	var is absent
+	var like *stream
 	if len(own) > 0 {
 		s := own[0]
 		for _, o := range own[1:] { // the latest that had begun
@@ -252,7 +257,7 @@ func (a *Analyzer) absentAt(when time.Time, own, others []*stream, sender, recei
 				s = o
 			}
 		}
-		is.key = s.key
+		is.key, like = s.key, s
 		if pt, ok := s.mainPayload(); ok {
 			is.codec = s.payloadOf(pt)
 		}
@@ -266,8 +271,11 @@ func (a *Analyzer) absentAt(when time.Time, own, others []*stream, sender, recei
 			is.key.point = others[0].key.point
 		}
 	}
-	if !isVoice(is.codec.name) {
+	if isVoice(is.codec.name) {
+		is.speech = a.speech(like, is.codec)
+	} else {
 		is.codec = agreed(sender, receiver)
+		is.speech = a.speechOf(is.codec)
 	}
 	if is.ptime == 0 {
 		is.ptime = receiver[0].PtimeMs
@@ -330,27 +338,25 @@ func silentParts(stretches []span) (parts []silentPart, rest time.Duration) {
 // heard before and behind it; one at the beginning or end of what was due has
 // but its time.
 func (a *Analyzer) scoreSilence(s *silence, r *record.Call, c *dialog.Call, side dialog.Side, own, others []*stream, sender, receiver []*dialog.Endpoint, due []span) {
-	var outages media.Outages
-	var spoilt media.Excess
 	stretches := without(s.stretches, s.lost)
-	for _, gap := range stretches {
-		if slices.ContainsFunc(due, func(d span) bool { return gap.from.Equal(d.from) || gap.to.Equal(d.to) }) {
+	for _, g := range stretches {
+		if slices.ContainsFunc(due, func(d span) bool { return g.from.Equal(d.from) || g.to.Equal(d.to) }) {
 			continue
 		}
-		is := a.absentAt(gap.to, own, others, sender, receiver)
-		spoilt.Add(outages.Add(a.speechOf(is.codec), is.ptime, gap.from, gap.to, gap.length().Seconds()*1000/is.ptime))
+		is := a.absentAt(g.to, own, others, sender, receiver)
+		s.gaps = append(s.gaps, gap{g, g.length().Seconds() * 1000 / is.ptime, is.ptime, is.speech, true})
 	}
 	add := func(start time.Time, silent time.Duration) (row record.Interval, ok bool) {
 		is := a.absentAt(start.Add(media.Interval), own, others, sender, receiver)
-		score, ok := media.Floor(a.speechOf(is.codec))
+		score, ok := media.Floor(is.speech)
 		n := uint64(silent.Seconds() * 1000 / is.ptime)
 		if !ok || n == 0 {
 			return row, false
 		}
 		score.Silent = true
-		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100, Excess: spoilt},
+		s.quality.Add(media.Scored{Score: score, Time: start, LossPct: 100},
 			&media.Report{Start: start, Delta: media.Counts{Expected: n, Lost: n}, PtimeMs: is.ptime})
-		spoilt = media.Excess{} // is in the first of them
+		s.missing += float64(n)
 		return record.Interval{
 			Domain: r.Domain, FirstSeen: micro(start), Time: micro(start), CallID: new(c.CallID()), Direction: new(side.String()),
 			SrcIP: is.key.src.Addr(), SrcPort: is.key.src.Port(), DstIP: is.key.dst.Addr(), DstPort: is.key.dst.Port(), Node: is.key.node,

@@ -86,6 +86,7 @@ type stream struct {
 	deltaMaxMs  float64
 	ptimeMs     float64
 	head        uint16 // of the latest report that told it
+	like        media.Like
 	tsStep      uint32
 	ttlMin      uint8
 	ttlMax      uint8
@@ -248,7 +249,8 @@ func (s *stream) take(r *media.Report) {
 		}
 		*s.frames = r.Frames
 	}
-	s.holes = append(s.holes, r.Holes[:min(len(r.Holes), maxHoles-min(len(s.holes), maxHoles))]...)
+	holes := holesOf(r)
+	s.holes = append(s.holes, holes[:min(len(holes), maxHoles-min(len(s.holes), maxHoles))]...)
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
 	}

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -335,6 +336,32 @@ func TestHoleBehindTheFirstPacket(t *testing.T) {
 		}
 		if holes != c.want {
 			t.Errorf("%s: %d holes", c.name, holes)
+		}
+	}
+}
+
+// TestBufferFollowsASenderThatHung: behind it every packet is later than any
+// buffer waits, and varies too much to be as late as the one before.
+func TestBufferFollowsASenderThatHung(t *testing.T) {
+	for _, hung := range []float64{1100, 4500, 8000} {
+		f := newFeed()
+		lose := rand.New(rand.NewPCG(1, 2))
+		late := 0.
+		for i := range uint16(2000) {
+			at := float64(20*i) + lose.Float64()*120
+			if i >= 700 {
+				at += hung
+			}
+			at = max(at, late+0.1) // a queue lets nobody overtake
+			late = at
+			f.at(at, 0, i, uint32(i)*160)
+		}
+		h, _ := f.sum(t)
+		if n := h.Discarded[Adaptive]; n > 20 {
+			t.Errorf("hung for %g ms: the adaptive buffer discards %d", hung, n)
+		}
+		if n := h.Discarded[Fixed200]; n > 20 {
+			t.Errorf("hung for %g ms: the fixed buffer of 200 ms discards %d", hung, n)
 		}
 	}
 }

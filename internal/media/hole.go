@@ -45,7 +45,8 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	passed, missing := ticks > 4*ptime, float64(ahead-1)*ptime >= ticks/2
 	if m.msPerTick > 0 {
 		passed = ticks*m.msPerTick >= ms/2 && ticks*m.msPerTick <= 3*ms // else it was set anew
-		missing = float64(ahead-1)*ptime*m.msPerTick >= ms/2
+		gone := float64(ahead-1) * ptime * m.msPerTick
+		missing = gone >= ms/2 || gone*1e6 >= float64(holeNs) && ticks*m.msPerTick < 0.9*ms
 	}
 	if ptime == 0 { // behind the first packet: as many numbers as there can be packets
 		missing = ahead > 1 && ms <= longestPtime*float64(ahead)

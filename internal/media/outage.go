@@ -6,57 +6,79 @@ import (
 	"github.com/earshot-voip/earshot/internal/emodel"
 )
 
-// Outages tells what the outages of a stream cost, in order of time. An outage
-// is time at R 0, and a burst of loss besides: it spoils the media around it,
-// so that it costs no less than ITU-T G.107 takes for that much loss in one
-// Interval that is sound else. So a longer outage never costs less than a shorter
-// one, nor one of whole seconds less than a burst of loss just below. Outages that
-// begin within an Interval after the first one are one burst. The zero value
-// has seen none.
+// Outages tells what outages spoil beside the time that they take, in order of
+// time. An outage is a burst of loss: what was heard around it counts for less,
+// as ITU-T G.107 has it for as much loss in an Interval. Time is taken in blocks
+// of one Interval from where an outage begins; what it has beyond a block, and
+// the next one behind it, begin another. So a longer outage never costs less than a
+// shorter one, nor one more than none, nor one of a second less than a burst of
+// loss that is no outage. The zero value has seen none.
 type Outages struct {
-	to      time.Time // end of the latest
-	until   time.Time // of the Interval that the latest burst is taken for
+	until   time.Time // end of the block
 	missing float64   // packets in it
 }
 
-// Excess is what outages cost beyond that R is 0 and MOS 1 in them: points
-// times packets. It can be negative, where a longer outage has less of it.
-type Excess struct{ R, MOS float64 }
+// Spoilt is what was heard, in packets, and counts as if it had not been: for R
+// and, whose scale is another one, for MOS.
+type Spoilt struct{ R, MOS float64 }
 
 // Add sums up.
-func (e *Excess) Add(o Excess) { e.R, e.MOS = e.R+o.R, e.MOS+o.MOS }
+func (s *Spoilt) Add(o Spoilt) { s.R, s.MOS = s.R+o.R, s.MOS+o.MOS }
 
-// Add takes an outage of a codec's packets, or the next part of one, and
-// returns what it changes.
-func (o *Outages) Add(s Speech, ptimeMs float64, from, to time.Time, missing float64) Excess {
-	if ptimeMs <= 0 {
-		ptimeMs = UsualPtimeMs
-	}
+// Add takes an outage of a codec's packets, or the next part of one.
+func (o *Outages) Add(s Speech, ptimeMs float64, from, to time.Time, missing float64) Spoilt {
 	codec, ok := s.codec(&Counts{Expected: 1}, 0)
 	if !ok || !from.Before(to) {
-		return Excess{}
+		return Spoilt{}
 	}
-	if !from.Before(o.until) && !from.Equal(o.to) {
-		*o = Outages{until: from.Add(Interval)}
+	of, rate := perInterval(ptimeMs), missing/float64(to.Sub(from))
+	var sum Spoilt
+	for from.Before(to) {
+		if !from.Before(o.until) {
+			from = from.Add(to.Sub(from) / Interval * Interval) // of whole blocks nothing is heard
+			*o = Outages{until: from.Add(Interval)}
+		}
+		end := to
+		if o.until.Before(to) {
+			end = o.until
+		}
+		before := spoils(codec, o.missing, of)
+		o.missing += rate * float64(end.Sub(from))
+		after := spoils(codec, o.missing, of)
+		sum.Add(Spoilt{after.R - before.R, after.MOS - before.MOS})
+		from = end
 	}
-	o.to = to
-	of := Interval.Seconds() * 1000 / ptimeMs
-	before := beyond(codec, o.missing, of)
-	if to.After(o.until) { // what lies behind costs its time alone
-		missing *= max(0, float64(o.until.Sub(from))) / float64(to.Sub(from))
-	}
-	o.missing += missing
-	after := beyond(codec, o.missing, of)
-	return Excess{after.R - before.R, after.MOS - before.MOS}
+	return sum
 }
 
-// beyond is what a burst of missing packets in an interval costs more than the
-// time that they stand for. Beyond half of an interval there is nothing more
-// that a burst could spoil, and the burst ratio comes to nothing.
-func beyond(codec emodel.Codec, missing, of float64) Excess {
+// spoils is how much of an interval a burst of missing packets spoils beside
+// them. Beyond half of it the burst ratio of G.107 comes to nothing, and there is
+// no more that a burst could spoil.
+func spoils(codec emodel.Codec, missing, of float64) Spoilt {
 	burst := min(missing, of/2)
 	ceiling := codec.Ceiling()
+	if ceiling <= 0 {
+		return Spoilt{}
+	}
 	cost := min(emodel.RCosts(codec, 100*burst/of, burst*(1-burst/of), 0).Loss, ceiling)
 	best, left := codec.Scale.MOS(ceiling), codec.Scale.MOS(ceiling-cost)
-	return Excess{R: max(0, cost*of-ceiling*missing), MOS: max(0, (best-left)*of-(best-1)*missing)}
+	return Spoilt{R: max(0, cost/ceiling*of-missing), MOS: max(0, (best-left)/max(best-1, 1e-9)*of-missing)}
+}
+
+// Spoil has outages count, of which `missing` packets are in q as time at R 0
+// and MOS 1: those of which sequence numbers tell, and silence.
+func (q *Quality) Spoil(lost, silent Spoilt, missing float64) {
+	heard := q.weight - missing
+	if q.Samples == 0 || heard <= 0 {
+		return
+	}
+	if all := lost.R + silent.R; all > 0 {
+		taken := q.sumR * min(1, all/heard)
+		q.sumR -= taken
+		q.sums.Loss += taken * lost.R / all
+		q.sums.Silence += taken * silent.R / all
+	}
+	if all := lost.MOS + silent.MOS; all > 0 {
+		q.sumMOS -= (q.sumMOS - q.weight) * min(1, all/heard)
+	}
 }

@@ -41,6 +41,11 @@ const (
 	// in one go, each packet less late than the one before.
 	steadyMs   = 5.
 	resyncFrom = 3
+
+	// Where packets vary too much for that, as many that are later than any
+	// buffer waits are a new delay, too, unless they catch up.
+	stayFrom = 10
+	catchUp  = 150.
 )
 
 var fixedDelay = [2]float64{50, 200}
@@ -59,6 +64,8 @@ type playout struct {
 	floor   float64           // adaptive: the least transit time of late
 	delay   float64           // adaptive: how long it holds what came with the floor's
 	late    [Buffers]uint8    // packets in a row that were late and steady
+	stay    [Buffers]uint8    // packets in a row that were later than any buffer waits
+	from    [Buffers]float32  // the transit time of the first of those
 	begun   bool              // a packet was played
 	bits    [Buffers][]uint64 // discarded numbers that are not settled, nil while there are none
 }
@@ -93,10 +100,10 @@ func (p *playout) judge(step float64) (discard uint8) {
 		late := p.transit - p.anchor[i]
 		switch {
 		case late < -delay: // twice its delay is all that it holds
-			p.anchor[i], p.late[i] = p.transit, 0
+			p.anchor[i], p.late[i], p.stay[i] = p.transit, 0, 0
 		case late <= delay:
-			p.late[i] = 0
-		case p.persists(i, steady):
+			p.late[i], p.stay[i] = 0, 0
+		case p.persists(i, steady, late):
 			p.anchor[i] = p.transit
 		default:
 			discard |= 1 << i
@@ -105,8 +112,8 @@ func (p *playout) judge(step float64) (discard uint8) {
 	p.floor = min(p.floor, p.transit)
 	switch late := p.transit - p.floor; {
 	case late <= p.delay:
-		p.late[Adaptive] = 0
-	case late > mostDelay && p.persists(int(Adaptive), steady):
+		p.late[Adaptive], p.stay[Adaptive] = 0, 0
+	case late > mostDelay && p.persists(int(Adaptive), steady, late):
 		p.floor, p.delay = p.transit, leastDelay
 		p.least, p.most, p.before = p.transit, p.transit, p.transit // what was before is no measure any more
 	default:
@@ -117,16 +124,26 @@ func (p *playout) judge(step float64) (discard uint8) {
 	return discard
 }
 
-// persists counts late packets that are as late as the one before.
-func (p *playout) persists(i int, steady bool) bool {
-	if !steady {
+// persists counts late packets that are as late as the one before, and those
+// that are later than any buffer waits.
+func (p *playout) persists(i int, steady bool, late float64) bool {
+	if steady {
+		p.late[i]++
+	} else {
 		p.late[i] = 1
+	}
+	switch {
+	case late <= mostDelay:
+		p.stay[i] = 0
+	case p.stay[i] == 0:
+		p.stay[i], p.from[i] = 1, float32(p.transit)
+	default:
+		p.stay[i] = min(p.stay[i]+1, stayFrom)
+	}
+	if (!steady || p.late[i] < resyncFrom) && (p.stay[i] < stayFrom || p.transit < float64(p.from[i])-catchUp) {
 		return false
 	}
-	if p.late[i]++; p.late[i] < resyncFrom {
-		return false
-	}
-	p.late[i] = 0
+	p.late[i], p.stay[i] = 0, 0
 	return true
 }
 

@@ -21,7 +21,6 @@ type Scored struct {
 	JitterMs *float64
 	RTTMs    *float64
 	DelayMs  *float64 // from mouth to ear; nil where it is not known
-	Excess   Excess   // of the outage that the interval is a part of
 }
 
 // Extreme is what the worst or the best interval looked like.
@@ -51,17 +50,17 @@ type scored struct {
 	weight, sumR, sumMOS     float64
 	sumCeiling               float64
 	sums                     Costs   // times weight
-	lost, silent             Excess  // of outages in which sequence numbers were missing, and were not
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
 	length                   time.Duration
 	judged                   bool // Worst and Best come from intervals long enough
 }
 
-// Add takes in one interval. Its packets are its weight. One of which nothing
-// came is a part of a longer outage, and counts for the worst however short.
+// Add takes in one interval. Its packets are its weight, as far as they are
+// media for their time. One of which nothing came is a part of a longer outage, and
+// counts for the worst however short.
 func (q *Quality) Add(s Scored, r *Report) {
 	length := r.Length()
-	w := float64(r.Delta.Expected)
+	w := min(float64(r.Delta.Expected), float64(length)/float64(r.packet()))
 	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
 		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
@@ -70,9 +69,6 @@ func (q *Quality) Add(s Scored, r *Report) {
 	}
 	if s.Silent {
 		one.sums.Loss, one.sums.Silence = 0, one.sums.Loss
-		one.silent = s.Excess
-	} else {
-		one.lost = s.Excess
 	}
 	if s.DelayMs != nil {
 		rcq, cq, _ := s.Conversational(*s.DelayMs)
@@ -85,14 +81,14 @@ func (q *Quality) Add(s Scored, r *Report) {
 // section 4.2).
 const UsualPtimeMs = 20
 
+// lateStart is how late the first packets may be without being fewer: a second of
+// them stands for a second although the first one came late.
+const lateStart = 200 * time.Millisecond
+
 // Length is how much media the interval had: what its packets stand for by
 // their timestamps, and no more than the time that they came in.
 func (r *Report) Length() time.Duration {
-	ptime := r.PtimeMs
-	if ptime <= 0 {
-		ptime = UsualPtimeMs
-	}
-	packet := time.Duration(ptime * float64(time.Millisecond))
+	packet := r.packet()
 	length := time.Duration(r.Delta.Expected) * packet
 	if r.Delta.Packets > 0 {
 		from, to := r.Start, r.Start.Add(Interval)
@@ -102,9 +98,17 @@ func (r *Report) Length() time.Duration {
 		if r.Last.Before(to) {
 			to = r.Last
 		}
-		length = min(length, max(0, to.Sub(from))+packet)
+		length = min(length, max(0, to.Sub(from))+packet+lateStart)
 	}
 	return length
+}
+
+func (r *Report) packet() time.Duration {
+	ptime := r.PtimeMs
+	if ptime <= 0 {
+		ptime = UsualPtimeMs
+	}
+	return max(1, time.Duration(ptime*float64(time.Millisecond)))
 }
 
 // Enough reports whether there was enough media to say anything: a second.
@@ -178,20 +182,18 @@ func (q *scored) merge(o *scored) {
 	q.sums.Loss += o.sums.Loss
 	q.sums.Discard += o.sums.Discard
 	q.sums.Silence += o.sums.Silence
-	q.lost.Add(o.lost)
-	q.silent.Add(o.silent)
 	q.sumCost += o.sumCost
 	q.sumDrop += o.sumDrop
 	q.weighs += o.weighs
 }
 
-// R is the mean of the intervals' R, weighted by their packets, less what
-// outages spoilt; valid iff Samples is not 0.
-func (q *scored) R() float64 { return max(0, q.sumR-q.lost.R-q.silent.R) / q.weight }
+// R is the mean of the intervals' R, weighted by their packets; valid iff
+// Samples is not 0.
+func (q *scored) R() float64 { return q.sumR / q.weight }
 
-// MOS is the mean of the intervals' MOS, weighted alike; valid iff Samples is
-// not 0.
-func (q *scored) MOS() float64 { return max(1, (q.sumMOS-q.lost.MOS-q.silent.MOS)/q.weight) }
+// MOS is the mean of the intervals' MOS, weighted by their packets; valid iff
+// Samples is not 0.
+func (q *scored) MOS() float64 { return q.sumMOS / q.weight }
 
 // Ceiling is the mean of the best R that each interval's codec and mode allow,
 // weighted alike: R is never above it. Valid iff Samples is not 0.
@@ -201,11 +203,6 @@ func (q *scored) Ceiling() float64 { return q.sumCeiling / q.weight }
 // Ceiling less Loss, Discard and Silence. Valid iff Samples is not 0.
 func (q *scored) Costs() Costs {
 	c := q.sums
-	if spoilt := q.lost.R + q.silent.R; spoilt > 0 { // no more than there was
-		share := min(spoilt, q.sumR) / spoilt
-		c.Loss += q.lost.R * share
-		c.Silence += q.silent.R * share
-	}
 	return Costs{Codec: c.Codec / q.weight, Loss: c.Loss / q.weight, Discard: c.Discard / q.weight, Silence: c.Silence / q.weight}
 }
 

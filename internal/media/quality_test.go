@@ -180,8 +180,9 @@ func TestLength(t *testing.T) {
 		{250, 0, 20, -time.Minute, 4980 * time.Millisecond, 5 * time.Second},
 		{50, 0, 20, 0, 980 * time.Millisecond, time.Second},
 		{40, 10, 20, 0, 980 * time.Millisecond, time.Second},
-		{50, 0, 20, 0, 10 * time.Millisecond, 30 * time.Millisecond},
-		{20, 0, 100, 0, 190 * time.Millisecond, 290 * time.Millisecond},
+		{50, 0, 20, 60 * time.Millisecond, 980 * time.Millisecond, time.Second}, // the first one came late
+		{50, 0, 20, 0, 10 * time.Millisecond, 230 * time.Millisecond},
+		{20, 0, 100, 0, 190 * time.Millisecond, 490 * time.Millisecond},
 		{20, 0, 0, 0, time.Minute, 400 * time.Millisecond},
 		{250, 0, 20, 0, 9980 * time.Millisecond, 5 * time.Second}, // its report came with the next packets
 		{1, 0, 20, -time.Minute, -time.Second, 20 * time.Millisecond},

@@ -35,7 +35,14 @@ type Speech struct {
 	SRTP     bool   // neither sizes nor bytes of the payload are the codec's
 	NoPLC    bool   // score G.711 without loss concealment
 	Buffer   Buffer // the jitter-buffer model whose discards are lost, too
+	Like     Like   // what its packets were like, for time in which none came
 	Codecs   *Codecs
+}
+
+// Like is what packets of a stream were like; zero where nobody knows.
+type Like struct {
+	Packets, Bytes, Events, CN uint64
+	PtimeMs                    float64
 }
 
 // codec finds the factors of what was counted, where something was.
@@ -65,11 +72,20 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	if b != NoBuffer {
 		missing = min(lost+h.Discarded[b], c.Expected)
 	}
+	// Of many intervals a run spoils no more than one: G.107 knows no time, and
+	// would have a single outage of a second cost a long call half of its points.
+	most := func(runs uint64) float64 {
+		if runs == 0 {
+			return codec.Ceiling()
+		}
+		return codec.Ceiling() * min(1, float64(runs)*perInterval(ptimeMs)/float64(c.Expected))
+	}
 	cost := emodel.RCosts(codec, LossPct(lost, c.Expected), BurstR(lost, h.Runs[0], c.Expected), 0)
+	cost.Loss = min(cost.Loss, most(h.Runs[0]))
 	discard := 0.
 	if missing > lost {
 		both := emodel.RCosts(codec, LossPct(missing, c.Expected), BurstR(missing, h.Runs[1+b], c.Expected), 0)
-		discard = max(0, both.Loss-cost.Loss)
+		discard = max(0, min(both.Loss, most(h.Runs[1+b]))-cost.Loss)
 	}
 	status := "assumed"
 	if codec.Status() <= emodel.Derived {
@@ -86,7 +102,18 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	}, true
 }
 
+// perInterval is how many packets an Interval has.
+func perInterval(ptimeMs float64) float64 {
+	if ptimeMs <= 0 {
+		ptimeMs = UsualPtimeMs
+	}
+	return float64(Interval) / 1e6 / ptimeMs
+}
+
 func (s Speech) format(c *Counts, ptimeMs float64) emodel.Format {
+	if c.Packets == 0 && s.Like.Packets > 0 {
+		c, ptimeMs = &Counts{Packets: s.Like.Packets, Bytes: s.Like.Bytes, Events: s.Like.Events, CN: s.Like.CN}, s.Like.PtimeMs
+	}
 	bytes, mixed := 0, false
 	if speech := c.Packets - min(c.Packets, c.Events+c.CN); speech > 0 {
 		sum := c.Bytes - min(c.Bytes, 4*c.Events) // an event has 4 bytes (RFC 4733 2.3)
