@@ -82,6 +82,7 @@ type Analyzer struct {
 	seq      uint64
 	calls    map[*dialog.Call]*callMedia
 	waiting  int // intervals that wait for their stream's dialog
+	holes    int // that streams remember
 	reports  map[reportKey]*remote
 	ends     [2][]*dialog.Endpoint // scratch
 	rtt      *media.RTTTracker

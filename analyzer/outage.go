@@ -2,15 +2,13 @@ package analyzer
 
 import (
 	"slices"
-	"time"
 
 	"github.com/earshot-voip/earshot/internal/media"
 )
 
 // holesOf are the holes of a report. They are lost where the numbers missing in
 // them stand for most of their time: numbers that came late after all are not
-// missing, and a sender that fell silent may lose a packet, too. One that lost
-// a second and more of what it sent is silent for the rest.
+// missing, and a sender that fell silent may lose a packet, too.
 func holesOf(r *media.Report) []media.Hole {
 	ptime := r.PtimeMs
 	if ptime <= 0 {
@@ -21,19 +19,7 @@ func holesOf(r *media.Report) []media.Hole {
 	for _, h := range r.Holes {
 		h.Missing = min(h.Missing, left)
 		left -= h.Missing
-		gone := time.Duration(float64(h.Missing) * ptime * float64(time.Millisecond))
-		switch {
-		case h.Missing > 0 && 2*gone >= h.To.Sub(h.From):
-			h.Lost = true
-		case gone >= time.Second:
-			lost := h
-			lost.From, lost.Lost = h.To.Add(-gone), true
-			h.To, h.Lost, h.Missing = lost.From, false, 0
-			out = append(out, h)
-			h = lost
-		default:
-			h.Lost = false
-		}
+		h.Lost = h.Missing > 0 && 2*float64(h.Missing)*ptime >= float64(h.To.Sub(h.From))/1e6
 		out = append(out, h)
 	}
 	return out
@@ -146,7 +132,7 @@ func (a *Analyzer) spoil(q *media.Quality, streams []*stream, silent *silence) {
 	gaps := silent.gaps
 	for _, s := range streams {
 		missing += float64(s.gone.lost)
-		if len(s.holes) >= maxHoles { // there may be more than are remembered
+		if s.holesLeft { // which are not remembered
 			spoilt[0].Add(s.gone.spoilt)
 			continue
 		}

@@ -173,7 +173,7 @@ func (a *Analyzer) silenceOf(r *record.Call, leg *dialog.Leg, c *dialog.Call, m 
 			return silence{}
 		}
 	}
-	if slices.ContainsFunc(own, func(s *stream) bool { return len(s.holes) >= maxHoles }) {
+	if slices.ContainsFunc(own, func(s *stream) bool { return s.holesLeft }) {
 		return silence{} // there may be more than are remembered
 	}
 	if len(own) > 0 && !slices.ContainsFunc(own, func(s *stream) bool { return a.awake(s.key.point, call.to) }) {

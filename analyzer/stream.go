@@ -46,8 +46,13 @@ func (a *Analyzer) pointOf(p *packet.Packet) *point {
 	return known
 }
 
-// maxHoles bounds the holes of a stream that are remembered.
-const maxHoles = 64
+// fewHoles of a stream are remembered in any case, and as many as maxHoles while
+// all streams together have fewer than allHoles.
+const (
+	fewHoles = 64
+	maxHoles = 2048
+	allHoles = 500_000
+)
 
 // maxPending is how many intervals of a stream wait for its dialog: a minute.
 // All streams together have no more than maxWaiting that wait.
@@ -97,6 +102,7 @@ type stream struct {
 	burstGap    media.BurstGap
 	spread      []media.SpreadCount
 	holes       []media.Hole
+	holesLeft   bool // there were more than are remembered
 	gone        gone
 	// mistaken is the clock that the sender uses for a payload type which has
 	// another one.
@@ -205,6 +211,14 @@ func (a *Analyzer) add(s *stream, r *media.Report) bool {
 		s.total = r.TotalJitter
 	}
 	s.take(r)
+	for _, h := range holesOf(r) {
+		if len(s.holes) >= fewHoles && (len(s.holes) >= maxHoles || a.holes >= allHoles) {
+			s.holesLeft = true
+			break
+		}
+		s.holes = append(s.holes, h)
+		a.holes++
+	}
 	return true
 }
 
@@ -249,8 +263,6 @@ func (s *stream) take(r *media.Report) {
 		}
 		*s.frames = r.Frames
 	}
-	holes := holesOf(r)
-	s.holes = append(s.holes, holes[:min(len(holes), maxHoles-min(len(s.holes), maxHoles))]...)
 	if r.Heard.Played > 0 {
 		s.skew.add(r.Start, r.TransitMinMs)
 	}
@@ -347,7 +359,8 @@ func (a *Analyzer) emitStream(s *stream) {
 	s.wrote.Add(s.counts)
 	s.counts, s.quality, s.jitter, s.total, s.codecs, s.deltaMaxMs = media.Counts{}, media.Quality{}, jitterSum{}, nil, nil, 0
 	s.payloads = nil
-	s.heard, s.holes, s.gone, s.sound = media.Heard{}, nil, gone{}, nil
+	a.holes -= len(s.holes)
+	s.heard, s.holes, s.holesLeft, s.gone, s.sound = media.Heard{}, nil, false, gone{}, nil
 }
 
 func (a *Analyzer) closeStreams() {

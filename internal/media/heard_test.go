@@ -344,24 +344,38 @@ func TestHoleBehindTheFirstPacket(t *testing.T) {
 // buffer waits, and varies too much to be as late as the one before.
 func TestBufferFollowsASenderThatHung(t *testing.T) {
 	for _, hung := range []float64{1100, 4500, 8000} {
-		f := newFeed()
-		lose := rand.New(rand.NewPCG(1, 2))
-		late := 0.
-		for i := range uint16(2000) {
-			at := float64(20*i) + lose.Float64()*120
-			if i >= 700 {
-				at += hung
+		for seed := range uint64(20) {
+			f, jitter := newFeed(), rand.New(rand.NewPCG(seed, 1))
+			for i := range uint16(2000) {
+				at := float64(20*i) + jitter.Float64()*120
+				if i >= 700 {
+					at += hung
+				}
+				f.at(at, 0, i, uint32(i)*160)
 			}
-			at = max(at, late+0.1) // a queue lets nobody overtake
-			late = at
+			h, _ := f.sum(t)
+			if a, f200 := h.Discarded[Adaptive], h.Discarded[Fixed200]; a > 80 || f200 > 80 {
+				t.Errorf("hung for %g ms, seed %d: the adaptive buffer discards %d, the fixed one of 200 ms %d", hung, seed, a, f200)
+			}
+		}
+	}
+}
+
+// TestBufferLosesAQueue: what was held up for seconds and then comes faster than
+// it was sent is late, however much faster, until it has caught up.
+func TestBufferLosesAQueue(t *testing.T) {
+	for _, faster := range []float64{1.5, 2, 3, 10, 1000} {
+		f := newFeed()
+		for i := range uint16(3000) {
+			at := float64(20 * i)
+			if i >= 700 { // held up for 8 s
+				at = max(at, 22000+(at-14000)/faster)
+			}
 			f.at(at, 0, i, uint32(i)*160)
 		}
 		h, _ := f.sum(t)
-		if n := h.Discarded[Adaptive]; n > 20 {
-			t.Errorf("hung for %g ms: the adaptive buffer discards %d", hung, n)
-		}
-		if n := h.Discarded[Fixed200]; n > 20 {
-			t.Errorf("hung for %g ms: the fixed buffer of 200 ms discards %d", hung, n)
+		if n := h.Discarded[Adaptive]; n < 350 {
+			t.Errorf("%g times as fast: the adaptive buffer discards %d", faster, n)
 		}
 	}
 }

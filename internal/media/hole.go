@@ -54,12 +54,29 @@ func (m *Meter) hole(from, to int64, h *RTPHeader, arrived arrival, ahead uint64
 	if (passed || h.Marker && ahead == 1) && !missing {
 		return
 	}
-	v := &m.cur
-	if int(v.holeCount) < maxHoles {
-		v.holes[v.holeCount] = hole{from, to, ahead - 1}
-		v.holeCount++
+	// A sender that hung, and whose packets were lost before or behind that: its
+	// timestamp went on for the lost ones alone.
+	if gone := float64(ahead-1) * ptime * m.msPerTick; gone*1e6 >= float64(holeNs) && ms-gone >= 1000 && ticks*m.msPerTick < gone+(ms-gone)/2 {
+		middle := to - int64(gone*1e6)
+		m.addHole(hole{from: from, to: middle})
+		m.addHole(hole{middle, to, ahead - 1})
+		return
+	}
+	// One that is longer than a step of transit time can be is no delay.
+	if m.addHole(hole{from, to, ahead - 1}) && ms <= maxTransitStepMs {
 		m.stall = stall{from, to, h.Timestamp, ahead == 1}
 	}
+}
+
+// addHole notes a hole of the interval, as far as there is room.
+func (m *Meter) addHole(h hole) bool {
+	v := &m.cur
+	if int(v.holeCount) >= maxHoles {
+		return false
+	}
+	v.holes[v.holeCount] = h
+	v.holeCount++
+	return true
 }
 
 // holeBefore takes a gap behind which the numbers are far from the run: when
@@ -70,10 +87,7 @@ func (m *Meter) holeBefore(from, to int64, arrived arrival) {
 	case arrived == arrivedJumped && to-from >= holeNs && m.ref.valid:
 		m.apart = hole{from: from, to: to}
 	case arrived == arrivedRestart && m.apart.to != 0:
-		if v := &m.cur; int(v.holeCount) < maxHoles {
-			v.holes[v.holeCount] = m.apart
-			v.holeCount++
-		}
+		m.addHole(m.apart)
 		m.apart = hole{}
 	default:
 		m.apart = hole{}

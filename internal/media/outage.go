@@ -75,8 +75,10 @@ func (q *Quality) Spoil(lost, silent Spoilt, missing float64) {
 	if all := lost.R + silent.R; all > 0 {
 		taken := q.sumR * min(1, all/heard)
 		q.sumR -= taken
-		q.sums.Loss += taken * lost.R / all
-		q.sums.Silence += taken * silent.R / all
+		// Where both are in one block, the one that came later may have made less of it.
+		ofLoss := taken * min(max(lost.R/all, 0), 1)
+		q.sums.Loss += ofLoss
+		q.sums.Silence += taken - ofLoss
 	}
 	if all := lost.MOS + silent.MOS; all > 0 {
 		q.sumMOS -= (q.sumMOS - q.weight) * min(1, all/heard)

@@ -43,9 +43,10 @@ const (
 	resyncFrom = 3
 
 	// Where packets vary too much for that, as many that are later than any
-	// buffer waits are a new delay, too, unless they catch up.
-	stayFrom = 10
-	catchUp  = 150.
+	// buffer waits are a new delay, too, unless they catch up: at a pace a fifth
+	// above their own the transit time falls by more.
+	stayFrom = 50
+	stayFall = 200.
 )
 
 var fixedDelay = [2]float64{50, 200}
@@ -140,7 +141,7 @@ func (p *playout) persists(i int, steady bool, late float64) bool {
 	default:
 		p.stay[i] = min(p.stay[i]+1, stayFrom)
 	}
-	if (!steady || p.late[i] < resyncFrom) && (p.stay[i] < stayFrom || p.transit < float64(p.from[i])-catchUp) {
+	if (!steady || p.late[i] < resyncFrom) && (p.stay[i] < stayFrom || p.transit < float64(p.from[i])-stayFall) {
 		return false
 	}
 	p.late[i], p.stay[i] = 0, 0

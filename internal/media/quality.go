@@ -55,12 +55,17 @@ type scored struct {
 	judged                   bool // Worst and Best come from intervals long enough
 }
 
-// Add takes in one interval. Its packets are its weight, as far as they are
-// media for their time. One of which nothing came is a part of a longer outage, and
+// Add takes in one interval of a stream, or of silence. Its packets are its
+// weight, as far as the stream has run for the media that they make with those
+// before. An interval of which nothing came is a part of a longer outage, and
 // counts for the worst however short.
 func (q *Quality) Add(s Scored, r *Report) {
 	length := r.Length()
-	w := min(float64(r.Delta.Expected), float64(length)/float64(r.packet()))
+	w := float64(r.Delta.Expected)
+	if r.Delta.Packets > 0 {
+		ran := r.Last.Sub(r.First) + r.packet() + lateStart
+		w = min(w, max(0, float64(ran)/float64(r.packet())-q.packets()))
+	}
 	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
 		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
@@ -109,6 +114,15 @@ func (r *Report) packet() time.Duration {
 		ptime = UsualPtimeMs
 	}
 	return max(1, time.Duration(ptime*float64(time.Millisecond)))
+}
+
+// packets are those of all scales, as far as they count.
+func (q *Quality) packets() float64 {
+	n := q.weight
+	for _, o := range q.rest {
+		n += o.weight
+	}
+	return n
 }
 
 // Enough reports whether there was enough media to say anything: a second.

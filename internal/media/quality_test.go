@@ -139,7 +139,7 @@ func TestTotalsOfSeveralModes(t *testing.T) {
 	var sum Counts
 	s := Speech{Encoding: "AMR"}
 	for _, bytes := range []uint64{32, 21} {
-		r := &Report{Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * bytes}, PtimeMs: 20}
+		r := &Report{First: start, Last: start.Add(time.Hour), Delta: Counts{Expected: 250, Packets: 250, Bytes: 250 * bytes}, PtimeMs: 20}
 		score, _ := ScoreOf(s, r)
 		q.Add(Scored{Score: score}, r)
 		if sum.Add(r.Delta); bytes == 32 && !q.Fits(score.Scale, score.Ceiling) {
@@ -192,5 +192,40 @@ func TestLength(t *testing.T) {
 		if got := r.Length(); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// TestRunSpoilsAnInterval: of the totals of a minute, one loss in a row takes no
+// more than five seconds or twice its length; discards have no such bound.
+func TestRunSpoilsAnInterval(t *testing.T) {
+	const most = 93.206
+	for _, c := range []struct {
+		name            string
+		lost, discarded uint64
+		want            float64 // of the share that is left
+	}{
+		{"nothing lost", 0, 0, 1},
+		{"a second", 49, 0, 1 - 250./3000},
+		{"ten seconds", 500, 0, 1 - 1000./3000},
+		{"half", 1500, 0, 0},
+		{"all but three too late", 0, 2997, 0},
+	} {
+		h := Heard{}
+		if c.lost > 0 {
+			h.Runs[0], h.Runs[1+Adaptive] = 1, 1
+		}
+		if c.discarded > 0 {
+			h.Discarded[Adaptive], h.Runs[1+Adaptive] = c.discarded, 2
+		}
+		s, ok := ScoreCounts(Speech{Encoding: "PCMU", NoPLC: true}, &Counts{Packets: 3000 - c.lost, Expected: 3000, Lost: c.lost}, &h, 20, Adaptive)
+		if !ok || math.Abs(s.R-most*c.want) > 0.01 {
+			t.Errorf("%s: R %.3f, want %.3f", c.name, s.R, most*c.want)
+		}
+	}
+	// One interval is by G.107 alone.
+	r := &Report{Delta: Counts{Packets: 250, Expected: 1250, Lost: 1000}, PtimeMs: 20}
+	r.Heard.Runs[0] = 1
+	if s, _ := ScoreOf(Speech{Encoding: "PCMU"}, r); s.R != 0 {
+		t.Errorf("four fifths of an interval lost: R %.3f", s.R)
 	}
 }

@@ -57,12 +57,23 @@ func (s Speech) codec(c *Counts, ptimeMs float64) (emodel.Codec, bool) {
 // lost or came too late, by how much of that came in bursts, and by the
 // codec's factors (ITU-T G.107 family, G.113).
 func ScoreOf(s Speech, r *Report) (Score, bool) {
-	return ScoreCounts(s, &r.Delta, &r.Heard, r.PtimeMs, s.Buffer)
+	return rate(s, &r.Delta, &r.Heard, r.PtimeMs, s.Buffer, 1)
 }
 
-// ScoreCounts scores what was counted over any time, as the jitter-buffer
-// model b would play it. ptimeMs is 0 where it is not known.
+// ScoreCounts scores what was counted over many intervals, as the jitter-buffer
+// model b would play it. ptimeMs is 0 where it is not known. G.107 knows no time,
+// and would have one loss of a second in a row take half of the points of a long
+// call: a run spoils no more than an interval, or what it took away once more.
 func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Score, bool) {
+	most := 1.
+	if runs := h.Runs[0]; runs > 0 && c.Expected > 0 {
+		most = min(1, max(float64(runs)*perInterval(ptimeMs), 2*float64(c.Lost))/float64(c.Expected))
+	}
+	return rate(s, c, h, ptimeMs, b, most)
+}
+
+// rate is the score of counts, of whose points loss takes a share at most.
+func rate(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer, most float64) (Score, bool) {
 	codec, ok := s.codec(c, ptimeMs)
 	if !ok {
 		return Score{}, false
@@ -72,27 +83,18 @@ func ScoreCounts(s Speech, c *Counts, h *Heard, ptimeMs float64, b Buffer) (Scor
 	if b != NoBuffer {
 		missing = min(lost+h.Discarded[b], c.Expected)
 	}
-	// Of many intervals a run spoils no more than one: G.107 knows no time, and
-	// would have a single outage of a second cost a long call half of its points.
-	most := func(runs uint64) float64 {
-		if runs == 0 {
-			return codec.Ceiling()
-		}
-		return codec.Ceiling() * min(1, float64(runs)*perInterval(ptimeMs)/float64(c.Expected))
-	}
 	cost := emodel.RCosts(codec, LossPct(lost, c.Expected), BurstR(lost, h.Runs[0], c.Expected), 0)
-	cost.Loss = min(cost.Loss, most(h.Runs[0]))
 	discard := 0.
 	if missing > lost {
 		both := emodel.RCosts(codec, LossPct(missing, c.Expected), BurstR(missing, h.Runs[1+b], c.Expected), 0)
-		discard = max(0, min(both.Loss, most(h.Runs[1+b]))-cost.Loss)
+		discard = max(0, both.Loss-cost.Loss)
 	}
 	status := "assumed"
 	if codec.Status() <= emodel.Derived {
 		status = codec.Status().String()
 	}
 	// R is never below 0 (ITU-T G.107), whatever more the impairments would take.
-	cost.Loss = min(cost.Loss, codec.Ceiling())
+	cost.Loss = min(cost.Loss, codec.Ceiling()*most)
 	discard = min(discard, codec.Ceiling()-cost.Loss)
 	rating := codec.Ceiling() - cost.Loss - discard
 	return Score{
