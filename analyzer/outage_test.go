@@ -222,7 +222,7 @@ func TestAnotherOutage(t *testing.T) {
 		for range rapid.IntRange(1, 6).Draw(t, "outages") {
 			apart := rapid.OneOf(rapid.Float64Range(0.2, 5), rapid.Float64Range(5.1, 9)).Draw(t, "apart")
 			if apart < 5 {
-				trifle = 0.06
+				trifle = 0.1
 			}
 			from := when + apart
 			when = min(from+rapid.Float64Range(0.02, 4).Draw(t, "long"), 59)
