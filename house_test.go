@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"agent/capture":   {"internal/packet"},
 	"internal/media":  {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
 	"analyzer/dialog": {"internal/packet", "internal/sip", "internal/record"},
+	"analyzer/link":   {"internal/sip"},
 	"internal/bus":    {"internal/packet", "internal/hep"},
 	"internal/store":  {"internal/record", "schemas"},
 
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 	"collector":       {"internal/packet", "internal/hep", "internal/sip", "internal/bus", "internal/record"},
 
 	"analyzer": {
-		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/detect", "internal/record",
+		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/link", "analyzer/detect", "internal/record",
 		"internal/e164", "internal/signal",
 	},
 	"internal/chdb": {},

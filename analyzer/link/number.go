@@ -1,0 +1,282 @@
+package link
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Source tells what is known of a leg's signalling, as it stands.
+type Source interface{ Facts() Facts }
+
+// Facts are what is known of a leg's signalling. Times are zero where nothing
+// was seen.
+type Facts struct {
+	Caller, Callee, Target string     // users of From, To and Request-URI
+	Src, Dst               netip.Addr // of the first INVITE
+	Start, Answer, End     time.Time
+	Status                 uint16 // final response to the INVITE; 0 where there was none
+	Elsewhere              bool   // its CANCEL said that another one answered
+}
+
+// begin is what a leg's first INVITE says, as hashes: they are compared only.
+// 0 is nothing.
+type begin struct{ caller, callee, target, src, dst uint64 }
+
+// progress is what became of a leg; times in Unix ns, 0 where not seen.
+type progress struct {
+	answer, end int64
+	status      uint16
+	elsewhere   bool
+}
+
+func (l *Leg) now() progress {
+	if l.source == nil {
+		return l.progress
+	}
+	f := l.source.Facts()
+	return progress{nanos(f.Answer), nanos(f.End), f.Status, f.Elsewhere}
+}
+
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+const (
+	// maxCandidates is how many legs are kept to compare a leg with: of more
+	// that had the same number at the same time none could be told from the rest.
+	maxCandidates = 16
+	// maxRecent is how many legs of one number an INVITE is compared with.
+	maxRecent = 64
+	// slack is how much sooner than the leg that it follows from an INVITE may be
+	// seen, where two agents tell the time.
+	slack = 100 * time.Millisecond
+)
+
+// numbered is a leg that lately began under a number.
+type numbered struct {
+	leg    *Leg
+	key    uint64
+	before *numbered // the one that began under it before
+}
+
+// digits is what two forms of one number have in common: its last seven
+// digits, without prefixes of country and trunk. Of a name it is all of it.
+func digits(user string) []byte {
+	var d []byte
+	for _, c := range []byte(user) {
+		switch {
+		case c >= '0' && c <= '9':
+			d = append(d, c)
+		case strings.IndexByte("+-.() ", c) < 0:
+			return bytes.ToLower([]byte(user))
+		}
+	}
+	if len(d) > 7 {
+		d = d[len(d)-7:]
+	}
+	return d
+}
+
+// number is the hash of a number, 0 where it is none.
+func number(domain, user string) uint64 {
+	if d := digits(user); len(d) > 1 {
+		return hash('n', domain, d)
+	}
+	return 0
+}
+
+// number remembers a leg under its numbers, and as a candidate of those that
+// began with them lately.
+func (t *Table) number(l *Leg) {
+	f := l.source.Facts()
+	l.begin = begin{number(l.Domain, f.Caller), number(l.Domain, f.Callee), number(l.Domain, f.Target), hashAddr(f.Src), hashAddr(f.Dst)}
+	t.age(l.Began)
+	for i, k := range [...]uint64{l.begin.callee, l.begin.target, l.begin.caller + 1} { // those of callers apart
+		if k <= 1 || i == 1 && k == l.begin.callee {
+			continue
+		}
+		n := 0
+		for o := t.numbers[k]; o != nil && n < maxRecent; o, n = o.before, n+1 {
+			if o.leg == l || o.leg.forgotten || slices.Contains(l.candidates, o.leg) || l.Began.Sub(o.leg.Began).Abs() > t.opt.Window+slack {
+				continue
+			}
+			if t.begins(l, o.leg) > 0 || t.begins(o.leg, l) > 0 {
+				candidate(l, o.leg)
+				candidate(o.leg, l)
+			}
+		}
+		is := &numbered{l, k, t.numbers[k]}
+		t.numbers[k] = is
+		t.recent = append(t.recent, is)
+	}
+}
+
+func candidate(l, o *Leg) {
+	if len(l.candidates) >= maxCandidates {
+		l.crowded = true
+		return
+	}
+	l.candidates = append(l.candidates, o)
+}
+
+// age drops what began longer ago than the window.
+func (t *Table) age(now time.Time) {
+	for len(t.recent) > 0 && t.recent[0].leg.Began.Before(now.Add(-t.opt.Window-slack)) {
+		old := t.recent[0]
+		t.recent[0] = nil
+		t.recent = t.recent[1:]
+		if t.numbers[old.key] == old {
+			delete(t.numbers, old.key)
+		} else {
+			for o := t.numbers[old.key]; o != nil; o = o.before {
+				if o.before == old {
+					o.before = nil
+					break
+				}
+			}
+		}
+		old.leg = nil
+	}
+}
+
+// byNumbers looks for the other leg of one that is over, by numbers, time and
+// the box between them.
+func (t *Table) byNumbers(l *Leg, at time.Time) {
+	best, confidence := t.bestOf(l)
+	if best == nil {
+		return
+	}
+	// The other one may fit a third leg as well, or better.
+	if rival, c := t.bestOf(best); rival != nil {
+		if !rival.with(l) {
+			c /= 2
+		}
+		confidence = min(confidence, c)
+	}
+	if l.Legs() > 1 && best.Legs() > 1 {
+		confidence /= 2 // better evidence had joined neither with the other
+	}
+	t.link(l, best, Numbers, "", confidence, at)
+}
+
+// bestOf is the leg of another session that fits best. Where a leg of a third
+// session fits as well, each is half as likely.
+func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
+	if len(l.candidates) == 0 {
+		return nil, 0
+	}
+	is := l.now()
+	var most, next float64
+	for _, o := range l.candidates {
+		if o.forgotten || o.with(l) {
+			continue
+		}
+		p := o.now()
+		c := max(t.fits(l, o, &is, &p), t.fits(o, l, &p, &is))
+		switch {
+		case c == 0:
+		case c > most:
+			if best != nil && !best.with(o) {
+				next = most
+			}
+			best, most = o, c
+		case !o.with(best):
+			next = max(next, c)
+		}
+	}
+	if best == nil {
+		return nil, 0
+	}
+	const margin = 0.2 // by how much the best fits better when there is no doubt
+	doubt := max(0, 1-(most-next)/margin)
+	if l.crowded || best.crowded {
+		doubt = 1
+	}
+	return best, most * (1 - doubt/2)
+}
+
+// fits is how sure it is that the first leg went on as the second one: 0 where
+// it cannot be, up to 0.95.
+func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
+	c := t.begins(in, out)
+	if c == 0 || i.end != 0 && i.end < out.Began.UnixNano() {
+		return 0
+	}
+	switch {
+	case in.begin.src == out.begin.src && in.begin.src != 0:
+		return siblings(i, o)
+	case i.answer != 0 && o.answer != 0:
+		c += 0.15*near(i.answer, o.answer) + 0.15*near(i.end, o.end)
+	case i.answer == 0 && o.answer == 0:
+		if i.status == o.status {
+			c += 0.15
+		}
+		c += 0.15 * near(i.end, o.end)
+	case i.answer == 0: // what was answered behind the box was answered before it
+		return 0
+	default: // the box tried another way, or is one that answers by itself
+		c /= 2
+	}
+	return min(c, sure)
+}
+
+// near is 1 for two times that are one, 0 for such as differ by a second.
+func near(x, y int64) float64 { return max(0, 1-time.Duration(x-y).Abs().Seconds()) }
+
+// siblings is how sure it is that a box rang two targets of one call: one
+// answered, and the other was called off then.
+func siblings(x, y *progress) float64 {
+	if x.answer == 0 {
+		x, y = y, x
+	}
+	if x.answer == 0 || y.answer != 0 || y.end == 0 {
+		return 0
+	}
+	c := 0.4 + 0.3*near(x.answer, y.end)
+	if y.elsewhere {
+		c += 0.25
+	}
+	return min(c, sure)
+}
+
+// atOneTime is how far apart a box sends the INVITEs that ring a group.
+const atOneTime = time.Second
+
+// begins is what the INVITEs say of it: of called number, caller and the box
+// between the legs, two at least; of two legs from one box, that it has one
+// caller ring both at one time.
+func (t *Table) begins(in, out *Leg) float64 {
+	if d := out.Began.Sub(in.Began); d < -slack || d > t.opt.Window {
+		return 0
+	}
+	i, o := &in.begin, &out.begin
+	same := func(x, y uint64) bool { return x != 0 && x == y }
+	c := 0.
+	if same(i.callee, o.callee) || same(i.target, o.target) || same(i.callee, o.target) || same(i.target, o.callee) {
+		c += 0.3
+	}
+	if same(i.caller, o.caller) {
+		c += 0.2
+	}
+	switch {
+	case same(i.dst, o.src):
+		c += 0.2
+	case same(i.src, o.src):
+		if !same(i.caller, o.caller) || out.Began.Sub(in.Began).Abs() > atOneTime {
+			return 0 // two calls of one host
+		}
+		return likely
+	case same(i.dst, o.dst): // two calls to one host
+		return 0
+	}
+	if c < 0.4 {
+		return 0
+	}
+	return c
+}

@@ -1,0 +1,114 @@
+package link
+
+import (
+	"bytes"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/sip"
+)
+
+// asked is a REFER: somebody is asked to call a target.
+type asked struct {
+	leg    *Leg
+	user   string     // of the target, as it is written
+	by     string     // user of Referred-By or From
+	host   netip.Addr // of the one that was asked
+	until  time.Time
+	domain string
+}
+
+const (
+	// referWithin is how long after a REFER its INVITE may come.
+	referWithin = 30 * time.Second
+	maxAsked    = 10_000
+)
+
+// Named is the leg that Target-Dialog, or another header of its form, names.
+func (t *Table) Named(domain string, header []byte) *Leg { return t.Find(domain, dialogOf(header)) }
+
+// Referred takes a REFER in a leg, which asks whoever signals from host.
+func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time) {
+	target := m.Get(sip.HeaderReferTo)
+	if len(target) == 0 {
+		return
+	}
+	if v := m.Get(sip.HeaderTargetDialog); len(v) > 0 {
+		t.names(l, dialogOf(v), Dialog, sip.HeaderTargetDialog.String(), at)
+	}
+	if replaced := replacesIn(target); len(replaced) > 0 {
+		t.names(l, replaced, Dialog, sip.HeaderReplaces.String(), at)
+	}
+	a := asked{leg: l, user: userIn(target), by: userIn(m.Get(sip.HeaderReferredBy)), host: host, until: at.Add(referWithin), domain: l.Domain}
+	if a.by == "" {
+		from := m.From()
+		a.by = string(from.URI.User)
+	}
+	if len(t.asked) >= maxAsked {
+		t.asked = t.asked[1:]
+	}
+	t.asked = append(t.asked, a)
+}
+
+// referred looks for the REFER that an INVITE follows: by its target, and by
+// who asked or who was asked.
+func (t *Table) referred(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
+	if len(t.asked) == 0 {
+		return
+	}
+	uri, _ := sip.ParseURI(m.RequestURI)
+	by := userIn(m.Get(sip.HeaderReferredBy))
+	for i, a := range slices.Backward(t.asked) {
+		if a.domain != l.Domain || a.leg == l || a.until.Before(at) || !same(a.user, string(uri.User)) {
+			continue
+		}
+		named, from := same(by, a.by), a.host == src
+		if !named && !from {
+			continue
+		}
+		confidence := 0.85 // anybody may call that number then
+		if named {
+			confidence = sure
+		}
+		t.link(l, a.leg, Refer, "", confidence, at)
+		t.asked = slices.Delete(t.asked, i, i+1)
+		return
+	}
+}
+
+// replacesIn is the Call-ID of a Replaces header in a Refer-To URI.
+func replacesIn(target []byte) []byte {
+	i := bytes.Index(bytes.ToLower(target), []byte("replaces="))
+	if i < 1 || target[i-1] != '?' && target[i-1] != '&' {
+		return nil
+	}
+	v := target[i+len("replaces="):]
+	if end := bytes.IndexAny(v, "&>"); end >= 0 {
+		v = v[:end]
+	}
+	plain, err := url.PathUnescape(string(v))
+	if err != nil {
+		return nil
+	}
+	return dialogOf([]byte(plain))
+}
+
+// userIn is the user of the URI in a name-addr or addr-spec.
+func userIn(v []byte) string {
+	if i := bytes.IndexByte(v, '<'); i >= 0 {
+		v = v[i+1:]
+	}
+	if i := bytes.IndexAny(v, ">?"); i >= 0 {
+		v = v[:i]
+	}
+	u, _ := sip.ParseURI(bytes.TrimSpace(v))
+	return string(u.User)
+}
+
+// same reports whether two users are one number or name.
+func same(x, y string) bool {
+	d := digits(x)
+	return len(d) > 0 && bytes.Equal(d, digits(y))
+}
