@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/analyzer/link"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
@@ -18,6 +19,7 @@ import (
 // Options of an Analyzer.
 type Options struct {
 	Dialog dialog.Options
+	Link   link.Options
 	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
 	NoPLC bool
 	// Codecs has the impairment factors that configuration gives; nil are the
@@ -42,7 +44,7 @@ type Scrub struct {
 
 // Defaults suit one machine.
 func Defaults() Options {
-	return Options{Dialog: dialog.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
+	return Options{Dialog: dialog.Defaults(), Link: link.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
 }
 
 // Counters say what an Analyzer took in and gave out.
@@ -60,7 +62,9 @@ type Counters struct {
 	RTCPRefused                       uint64 // said of more streams than are remembered
 	BindsRefused                      uint64 // media addresses that too many calls announced
 	OpenCalls, OpenStreams            int
+	Links                             uint64 // rows that say which legs belong together
 	Dialog                            dialog.Counters
+	Link                              link.Counters
 }
 
 // Analyzer is one shard. One goroutine uses it.
@@ -88,6 +92,7 @@ type Analyzer struct {
 	rtt      *media.RTTTracker
 	covered  coverage
 	blind    blindness
+	legs     *link.Table
 	told     dialog.Recent // reports by SIP
 	toldLate int           // reports that wait for the streams of their call
 
@@ -112,6 +117,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 		told: dialog.NewRecent(toldAgain, 100_000),
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)
+	a.legs = link.New(opt.Link, a.linked)
 	return a
 }
 
@@ -158,6 +164,9 @@ func (a *Analyzer) observeSIP(p *packet.Packet) {
 	seen := a.dialogs.Observe(p, m)
 	a.emitMessage(p, m, seen.Retransmission)
 	if !seen.Retransmission {
+		if m.Request {
+			a.linkSIP(p, m, seen.Call)
+		}
 		a.reportedBySIP(p, m, seen.Call)
 	}
 }
@@ -188,6 +197,7 @@ func (a *Analyzer) advance() {
 	for _, c := range a.dialogs.Advance(mark) {
 		a.finish(c)
 	}
+	a.legs.Advance(mark)
 	if now.Sub(a.swept) > time.Minute {
 		a.swept = now
 		a.sweepRemote(now)
@@ -206,7 +216,7 @@ func (a *Analyzer) Close() {
 // Snapshot brings the gauges in Counters up to date.
 func (a *Analyzer) Snapshot() Counters {
 	a.Counters.OpenCalls, a.Counters.OpenStreams = a.dialogs.Len(), len(a.streams)
-	a.Counters.Dialog = a.dialogs.Counters
+	a.Counters.Dialog, a.Counters.Link = a.dialogs.Counters, a.legs.Counters
 	return a.Counters
 }
 

@@ -11,6 +11,7 @@ import (
 // bind is told of every media address that SDP announces.
 func (a *Analyzer) bind(ep *dialog.Endpoint) {
 	k := mediaAddr{ep.Call.Domain(), ep.Addr}
+	a.linkMedia(ep)
 	a.bindTo(a.binds, k, ep)
 	if ep.RTCP.Addr().IsValid() && ep.RTCP != ep.Addr && ep.RTCP != nextPort(ep.Addr) {
 		a.bindTo(a.rtcpAddr, mediaAddr{k.domain, ep.RTCP}, ep)

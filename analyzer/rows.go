@@ -18,7 +18,10 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		m = &callMedia{}
 	}
 	m.segments()
+	leg := a.legOf(c)
+	a.legs.Written(leg, c.LastSeen())
 	for i, row := range c.Rows() {
+		row.Call.SessionID = leg.SessionID()
 		streams := m.of(row.Leg, i == 0)
 		a.join(row.Call, row.Leg, c, m, streams)
 		for _, s := range streams {

@@ -33,6 +33,7 @@ func (a *Analyzer) tieStream(s *stream) {
 	s.tie, s.tied = t, true
 	s.bundled()
 	a.keep(s)
+	a.linkStream(s)
 	a.release(s)
 }
 

@@ -63,10 +63,16 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	counter("earshot_streams_unmatched_total", "Streams that met no call.", nil, func() uint64 { return an.snapshot.Load().StreamsUnmatched })
 	counter("earshot_calls_evicted_total", "Calls written early because the table was full.", nil,
 		func() uint64 { return an.snapshot.Load().Dialog.Evicted })
+	counter("earshot_links_total", "Links between legs of a call, by whether they are sure enough to give them one session.", prometheus.Labels{"merged": "true"},
+		func() uint64 { return an.snapshot.Load().Link.Merged })
+	counter("earshot_links_total", "Links between legs of a call, by whether they are sure enough to give them one session.", prometheus.Labels{"merged": "false"},
+		func() uint64 { return an.snapshot.Load().Link.Likely })
 	bound := func(what string, f func(*analyzer.Counters) uint64) {
 		counter("earshot_analyzer_bounded_total", "What the analyzer let go, or could not keep, because a table is bounded, or a report was lost or came twice.",
 			prometheus.Labels{"what": what}, func() uint64 { return f(an.snapshot.Load()) })
 	}
+	bound("leg_evicted", func(c *analyzer.Counters) uint64 { return c.Link.Evicted })
+	bound("leg_evidence_common", func(c *analyzer.Counters) uint64 { return c.Link.Common })
 	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
 	bound("stream_dropped", func(c *analyzer.Counters) uint64 { return c.StreamsDropped })
 	bound("stream_abandoned", func(c *analyzer.Counters) uint64 { return c.StreamsAbandoned })

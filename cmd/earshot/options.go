@@ -6,6 +6,7 @@ import (
 	"github.com/earshot-voip/earshot/agent"
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/analyzer/link"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/run"
@@ -29,6 +30,11 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 		T1: time.Duration(c.Dialog.T1), TimerC: time.Duration(c.Dialog.TimerC), Grace: time.Duration(c.Dialog.Grace),
 		NoMedia: time.Duration(c.Dialog.NoBye), LongestCall: time.Duration(c.Dialog.LongestCall), MaxCalls: c.Dialog.MaxCalls,
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
+	}
+	o.Link.MinConfidence, o.Link.Window, o.Link.Remember = float64(c.Links.MinConfidence)/100, time.Duration(c.Links.Window), time.Duration(c.Links.Remember)
+	o.Link.MaxLegs, o.Link.Headers = 2*c.Dialog.MaxCalls, nil
+	for _, h := range c.Links.Headers {
+		o.Link.Headers = append(o.Link.Headers, link.Rule{Name: h.Name, CallID: h.CallID, Match: h.Match})
 	}
 	o.NoPLC, o.Codecs = !c.Media.G711PLC, codecs
 	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer)

@@ -39,6 +39,7 @@ type records struct {
 	messages []*record.Message
 	reports  []*record.Report
 	drops    []*record.Drop
+	links    []*record.Link
 	summary  *record.Summary
 	jsonl    []byte
 	err      error // that the reading ended with: a truncated file
@@ -60,6 +61,8 @@ func (r *records) add(row any) {
 		r.messages = append(r.messages, x)
 	case *record.Drop:
 		r.drops = append(r.drops, x)
+	case *record.Link:
+		r.links = append(r.links, x)
 	}
 	r.jsonl = append(record.AppendJSON(r.jsonl, row), '\n')
 }

@@ -95,6 +95,7 @@ func compareCall(t tester, w synth.CallTruth, r *record.Call) {
 			t.Errorf("call %s: %s (-want +got):\n%s", w.CallID, field, d)
 		}
 	}
+	is("session_id", r.SessionID, w.Session)
 	is("caller", r.Caller, w.Caller)
 	is("callee", r.Callee, w.Callee)
 	is("state", r.State, w.State)

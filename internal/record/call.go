@@ -219,3 +219,20 @@ type Attempt struct {
 	CauseQ850   *uint16     `json:"cause_q850"`
 	Won         bool        `json:"won"` // its 2xx made the call
 }
+
+// Link says that a leg (CallID) belongs to the session of another one, or is
+// likely to. Rows of calls do not change: what is found when one is written
+// already is here alone, and the view `legs` has the last word of both.
+type Link struct {
+	Domain       string    `json:"domain"`
+	FirstSeen    time.Time `json:"first_seen"` // of the leg
+	Time         time.Time `json:"time"`       // packet time at which it was found
+	CallID       string    `json:"call_id"`
+	LinkedCallID string    `json:"linked_call_id"`
+	SessionID    string    `json:"session_id"` // of the leg from then on
+	Legs         uint32    `json:"legs"`       // of that session; of two rows of a leg the one with more is the later
+	Method       string    `json:"method"`     // dialog, header, refer, media, ssrc, numbers; session: by another leg of its session
+	Detail       *string   `json:"detail"`     // name of the header
+	Confidence   float64   `json:"confidence"` // 0 to 1, of all that shows that the two legs belong together
+	Merged       bool      `json:"merged"`     // sure enough: the legs have one session_id; else it is likely
+}

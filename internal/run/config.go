@@ -24,6 +24,7 @@ type Config struct {
 	Capture    Capture    `yaml:"capture"`
 	HEP        HEP        `yaml:"hep"`
 	Dialog     Dialog     `yaml:"dialog"`
+	Links      Links      `yaml:"links"`
 	Media      Media      `yaml:"media"`
 	Store      Store      `yaml:"store"`
 	ClickHouse ClickHouse `yaml:"clickhouse"`
@@ -80,6 +81,14 @@ type Dialog struct {
 	Headers     []string `yaml:"headers"`
 }
 
+// Links says what joins the legs of one end-to-end call.
+type Links struct {
+	MinConfidence int          `yaml:"min_confidence"` // percent
+	Window        Duration     `yaml:"window"`
+	Remember      Duration     `yaml:"remember"`
+	Headers       []LinkHeader `yaml:"headers"`
+}
+
 // Media is the metering of RTP streams.
 type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
@@ -109,6 +118,7 @@ type Retention struct {
 	Reports   Duration `yaml:"reports"`
 	Messages  Duration `yaml:"messages"`
 	Drops     Duration `yaml:"drops"`
+	Links     Duration `yaml:"links"`
 }
 
 // ClickHouse is the embedded ClickHouse.

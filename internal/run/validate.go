@@ -60,6 +60,11 @@ func (c *Config) Validate() error {
 		v.check(isHeaderPattern(s), fmt.Sprintf("dialog.headers[%d]", i), s, "a header name such as X-Trunk, or X-*")
 	}
 
+	v.number("links.min_confidence", c.Links.MinConfidence, 1, 100)
+	v.duration("links.window", c.Links.Window, 100*time.Millisecond, time.Minute)
+	v.duration("links.remember", c.Links.Remember, 0, day)
+	v.number("the number of headers in links.headers", len(c.Links.Headers), 0, 100)
+
 	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
 	v.check(c.Media.Signal == "on" || c.Media.Signal == "off", "media.signal", c.Media.Signal, "on or off")
 	v.number("the number of networks in media.coverage", len(c.Media.Coverage), 0, 1000)
@@ -81,6 +86,7 @@ func (c *Config) Validate() error {
 		{"reports", c.Store.Retention.Reports},
 		{"messages", c.Store.Retention.Messages},
 		{"drops", c.Store.Retention.Drops},
+		{"links", c.Store.Retention.Links},
 	} {
 		if r.d != 0 {
 			v.duration("store.retention."+r.key, r.d, time.Hour, 100*365*day)

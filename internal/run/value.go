@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -151,3 +152,45 @@ func (n *Network) UnmarshalText(b []byte) error {
 }
 
 var errNetwork = fmt.Errorf("a network such as 192.0.2.0/24, or an address")
+
+// LinkHeader is a header of INVITEs that ties the legs of a call together.
+type LinkHeader struct {
+	Name   string
+	CallID bool           // it names the Call-ID of another leg; else all legs have the same value
+	Match  *regexp.Regexp // nil is the whole header
+}
+
+// UnmarshalText reads "NAME same", "NAME call-id", and either with a regular
+// expression behind it.
+func (h *LinkHeader) UnmarshalText(b []byte) error {
+	name, rest, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	kind, match, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	if !isHeaderPattern(name) || strings.HasSuffix(name, "*") || kind != "same" && kind != "call-id" {
+		return errLinkHeader
+	}
+	h.Name, h.CallID, h.Match = name, kind == "call-id", nil
+	if match = strings.TrimSpace(match); match != "" {
+		re, err := regexp.Compile(match)
+		if err != nil {
+			return errLinkHeader
+		}
+		h.Match = re
+	}
+	return nil
+}
+
+var errLinkHeader = fmt.Errorf("a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header")
+
+func (h LinkHeader) String() string {
+	s := h.Name + " same"
+	if h.CallID {
+		s = h.Name + " call-id"
+	}
+	if h.Match != nil {
+		s += " " + h.Match.String()
+	}
+	return s
+}
+
+// Equal reports whether two are the same rule.
+func (h LinkHeader) Equal(o LinkHeader) bool { return h.String() == o.String() }

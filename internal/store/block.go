@@ -164,5 +164,6 @@ var rowTypes = [...]struct {
 	{"reports", reflect.TypeFor[record.Report]()},
 	{"attempts", reflect.TypeFor[record.Attempt]()},
 	{"drops", reflect.TypeFor[record.Drop]()},
+	{"links", reflect.TypeFor[record.Link]()},
 	{"calls", reflect.TypeFor[record.Call]()},
 }

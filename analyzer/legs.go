@@ -1,0 +1,103 @@
+package analyzer
+
+import (
+	"net/netip"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/analyzer/link"
+	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/sip"
+)
+
+// legOf is the call as a leg of an end-to-end call.
+func (a *Analyzer) legOf(c *dialog.Call) *link.Leg {
+	return a.legs.Leg(c.Domain(), c.CallID(), c.FirstSeen(), (*source)(c))
+}
+
+// source tells package link what is known of a call.
+type source dialog.Call
+
+// Facts are the outline of the call.
+func (s *source) Facts() link.Facts {
+	o := (*dialog.Call)(s).Outline()
+	return link.Facts{
+		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Src: o.Src, Dst: o.Dst,
+		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere,
+	}
+}
+
+// linkSIP takes what a request says of other legs.
+func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
+	switch string(m.Method) {
+	case "INVITE":
+		if c != nil && len(m.To().Tag) == 0 {
+			a.legs.Invite(a.legOf(c), m, p.Src.Addr(), p.Time)
+		}
+	case "REFER":
+		var l *link.Leg
+		if c != nil {
+			l = a.legOf(c)
+		} else if l = a.legs.Named(p.Domain, m.Get(sip.HeaderTargetDialog)); l == nil {
+			return
+		}
+		a.legs.Referred(l, m, p.Dst.Addr(), p.Time)
+	}
+}
+
+// linkMedia looks for another leg that announces the same pair of addresses as
+// the call of ep does.
+func (a *Analyzer) linkMedia(ep *dialog.Endpoint) {
+	for _, o := range a.binds[mediaAddr{ep.Call.Domain(), ep.Addr}] {
+		if o.Call == ep.Call || o.Owner != ep.Owner || o.NAT || ep.NAT {
+			continue
+		}
+		if other := otherEnd(ep); other.IsValid() && other == otherEnd(o) && !usedAgain(o.Call, ep.Call) {
+			a.legs.Pair(a.legOf(ep.Call), a.legOf(o.Call), ep.Since)
+		}
+	}
+}
+
+// otherEnd is the address that the opposite side first announced for the same
+// kind of media.
+func otherEnd(ep *dialog.Endpoint) netip.AddrPort {
+	for _, o := range ep.Call.Endpoints {
+		if o.Owner != ep.Owner && o.Media == ep.Media && !o.NAT {
+			return o.Addr
+		}
+	}
+	return netip.AddrPort{}
+}
+
+// usedAgain reports whether one of two calls was up, or over, before the other
+// began: then it uses the same ports again.
+func usedAgain(x, y *dialog.Call) bool {
+	if y.FirstSeen().Before(x.FirstSeen()) {
+		x, y = y, x
+	}
+	if at, ok := x.AnswerTime(); ok && at.Before(y.FirstSeen()) {
+		return true
+	}
+	over, at := x.Over()
+	return over && !at.After(y.FirstSeen())
+}
+
+// linkStream tells the SSRC of a stream that met its call.
+func (a *Analyzer) linkStream(s *stream) {
+	a.legs.Stream(a.legOf(s.tie.call), link.Stream{
+		SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first,
+	}, s.last)
+}
+
+// linked writes a link.
+func (a *Analyzer) linked(l link.Link) {
+	row := &record.Link{
+		Domain: l.Leg.Domain, FirstSeen: micro(l.Leg.Began), Time: micro(l.At), CallID: l.Leg.CallID, LinkedCallID: l.Other.CallID,
+		SessionID: l.SessionID, Legs: uint32(l.Legs), Method: string(l.Method), Confidence: round(l.Confidence), Merged: l.Merged,
+	}
+	if l.Detail != "" {
+		row.Detail = new(l.Detail)
+	}
+	a.Counters.Links++
+	a.emit(row)
+}
