@@ -74,9 +74,12 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 	r.emit = func(row any) error {
 		switch x := row.(type) {
 		case *record.Call:
+			all.Legs = append(all.Legs, explain.LegOf(x))
 			if mine(&x.CallID) {
 				all.Calls = append(all.Calls, x)
 			}
+		case *record.Link:
+			all.Links = append(all.Links, x)
 		case *record.Attempt:
 			if mine(&x.CallID) {
 				all.Attempts = append(all.Attempts, x)
@@ -116,7 +119,7 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 		Streams:   only(all.Streams, func(x *record.Stream) bool { return *x.CallID == id }),
 		Intervals: only(all.Intervals, func(x *record.Interval) bool { return *x.CallID == id }),
 		Reports:   only(all.Reports, func(x *record.Report) bool { return *x.CallID == id }),
-		Drops:     all.Drops,
+		Drops:     all.Drops, Legs: all.Legs, Links: all.Links,
 	}, err
 }
 
@@ -164,8 +167,34 @@ func (k *explainCommand) stored(a *app) (rows *explain.Rows, err error) {
 	g.rows.Streams = gathered[record.Stream](g, where, id, from, to)
 	g.rows.Intervals = gathered[record.Interval](g, where, id, from, to)
 	g.rows.Reports = gathered[record.Report](g, where, id, from, to)
+	g.legs(id, from, to)
 	g.rows.Drops = gathered[record.Drop](g, fmt.Sprintf("WHERE to_time >= ? AND from_time <= ? ORDER BY first_seen LIMIT %d", mostDrops), from, to)
 	return g.rows, g.err
+}
+
+// mostLinks bounds what is read of the links of one call.
+const mostLinks = 1000
+
+// legs gathers what tells of the other legs of a call: the links of its session,
+// and the rows of all that are in it.
+func (g *gathering) legs(id string, from, to time.Time) {
+	about := fmt.Sprintf("WHERE (call_id = ? OR linked_call_id = ? OR session_id = ?) AND first_seen BETWEEN ? AND ? ORDER BY time, legs LIMIT %d", mostLinks)
+	g.rows.Links = gathered[record.Link](g, about, id, id, id, from, to)
+	if len(g.rows.Calls) == 0 {
+		return
+	}
+	c := g.rows.Calls[0]
+	session := explain.SessionOf(c.Domain, id, c.SessionID, g.rows.Links)
+	if session != id {
+		g.rows.Links = gathered[record.Link](g, about, id, id, session, from, to)
+	}
+	ids := []string{id, session}
+	for _, l := range g.rows.Links {
+		ids = append(ids, l.CallID, l.LinkedCallID)
+	}
+	for _, o := range gathered[record.Call](g, fmt.Sprintf("WHERE (call_id IN ? OR session_id = ?) AND domain = ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen LIMIT %d", mostLinks), ids, session, c.Domain, from, to) {
+		g.rows.Legs = append(g.rows.Legs, explain.LegOf(o))
+	}
 }
 
 // around is the time in which rows of the calls may lie: a stream may begin

@@ -25,6 +25,8 @@ type synthCommand struct {
 	Reorder    float64 `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
 	Duplicate  float64 `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
 	Drift      float64 `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
+	Bridge     string  `placeholder:"HOW" help:"Each call goes through a B2BUA, which ties its second leg to the first one by a header, by media or by nothing but numbers."`
+	Numbers    int     `placeholder:"N" help:"How many callers there are, and callees."`
 	Scenario   string  `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
 	Seed       int64   `default:"1" help:"The same seed gives the same bytes."`
 	Start      string  `placeholder:"TIME" help:"When the first call begins: now, or RFC 3339 (2026-01-05T10:00:00Z)."`
@@ -62,7 +64,7 @@ func (k *synthCommand) Run(a *app) error {
 		c, err = synth.Scenario(k.Scenario, k.Seed)
 	} else {
 		c, err = synth.Calls(synth.Options{
-			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed,
+			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed, Bridge: k.Bridge, Numbers: k.Numbers,
 			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate, DriftPpm: k.Drift},
 		})
 	}

@@ -23,6 +23,8 @@ type Rows struct {
 	Intervals []*record.Interval
 	Reports   []*record.Report
 	Drops     []*record.Drop // while the calls lasted
+	Legs      []Leg          // of the end-to-end call, those of Calls too
+	Links     []*record.Link // of its legs
 	// Lacks are tables and columns that the store does not have, as one of an
 	// older release: what they would say is unknown.
 	Lacks []string
@@ -70,6 +72,7 @@ func Text(rows *Rows) string {
 		}
 		s := newStory(rows, c, len(calls) == 1)
 		s.head()
+		s.legs(rows)
 		s.directions()
 		s.timeline()
 		s.worst()

@@ -26,9 +26,6 @@ func (s *story) head() {
 		s.printf(" (domain %s)", clean(c.Domain))
 	}
 	s.printf("\n  %s\n", sentence(s.course()))
-	if c.SessionID != "" && c.SessionID != c.CallID {
-		s.printf("  A leg of session %s.\n", clean(c.SessionID))
-	}
 	if len(s.attempts) > 1 || len(s.attempts) == 1 && !s.attempts[0].Won && c.State != record.Open {
 		for _, a := range s.attempts {
 			s.printf("  Tried %s: %s\n", target(a), outcome(a))

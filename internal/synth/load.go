@@ -18,6 +18,9 @@ type Options struct {
 	Seed       int64
 	NoRTCP     bool // leave sender and receiver reports out
 	IPv6       bool // 2001:db8::/32 instead of IPv4
+	// Bridge is one of Bridges: each call has two legs. "" is one leg.
+	Bridge  string
+	Numbers int // how many callers there are, and how many callees; 100 and 1000
 }
 
 func (o Options) withDefaults() Options {
@@ -42,6 +45,9 @@ const mostConcurrent = 250 * portsPerAddress
 
 const portsPerAddress = 24000
 
+// mostBridged is how many calls the boxes of a bridged load have ports for.
+const mostBridged = boxes * 12000
+
 // Calls is a load of answered calls with RTP and RTCP in both directions.
 // The load starts gradually: a call begins each (length of a call) / Concurrent.
 func Calls(o Options) (Capture, error) {
@@ -58,6 +64,12 @@ func Calls(o Options) (Capture, error) {
 	}
 	if err := o.Impairment.check(); err != nil {
 		return Capture{}, err
+	}
+	if err := checkBridge(o.Bridge); err != nil {
+		return Capture{}, err
+	}
+	if o.Bridge != "" && (o.IPv6 || o.Concurrent > mostBridged) {
+		return Capture{}, fmt.Errorf("a bridge has IPv4 alone, and ports for %d calls at once", mostBridged)
 	}
 	o.mirrored = false
 	return Capture{Name: "calls", Seed: o.Seed, plan: func(r *run) {
@@ -76,7 +88,11 @@ type arrivals struct {
 const setupTime = 3 * time.Second
 
 func (l *arrivals) spacing() micros {
-	length := setupTime + time.Duration(l.options.Seconds*float64(time.Second))
+	setup := setupTime
+	if l.options.Bridge != "" {
+		setup += setupTime // two legs, and a callee who takes his time
+	}
+	length := setup + time.Duration(l.options.Seconds*float64(time.Second))
 	return inMicros(length) / micros(l.options.Concurrent)
 }
 
@@ -94,8 +110,20 @@ func (l *arrivals) take(r *run, _ *emission) bool {
 	slot := i % o.Concurrent
 	a := l.endpoint(s, 1, slot)
 	b := l.endpoint(s, 2, slot)
-	a.user = fmt.Sprintf("+120255501%02d", i%100)
-	b.user = fmt.Sprintf("+442079460%03d", i%1000)
+	callers, callees := 100, 1000
+	if o.Numbers > 0 {
+		callers, callees = o.Numbers, o.Numbers
+	}
+	a.user = fmt.Sprintf("+120255501%02d", i%callers)
+	b.user = fmt.Sprintf("+442079460%03d", i%callees)
+	if o.Bridge != "" {
+		a.user = fmt.Sprintf("+120255501%02d", s.rng.IntN(callers))
+		b.user = fmt.Sprintf("+442079460%03d", s.rng.IntN(callees))
+		l.bridged(s, a, b, slot)
+		l.impair(s)
+		s.finish()
+		return false
+	}
 	d := s.call(a, b)
 	d.codecs = []codec{l.codec, telephoneEvent}
 	c := d.connect()
@@ -103,13 +131,17 @@ func (l *arrivals) take(r *run, _ *emission) bool {
 	if length > 0 {
 		d.talk(length)
 	}
-	for _, f := range s.flows {
-		f.impaired, f.wander = o.Impairment, 0
-	}
+	l.impair(s)
 	bye := d.hangup(a)
 	s.row(d, record.Answered, row{start: c.invite, ring: c.ringing, answer: c.ok, end: bye, by: "caller"})
 	s.finish()
 	return false
+}
+
+func (l *arrivals) impair(s *script) {
+	for _, f := range s.flows {
+		f.impaired, f.wander = l.options.Impairment, 0
+	}
 }
 
 // endpoint is the phone or gateway of one side with a pair of media ports of
