@@ -113,7 +113,7 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	if score, ok := a.score(s, p, r); ok {
 		scored := media.Scored{
 			Score: score, Time: r.Start, LossPct: media.LossPct(r.Delta.Lost, r.Delta.Expected), JitterMs: row.JitterMs, RTTMs: row.RttMs,
-			DelayMs: a.delayOf(s, r),
+			DelayMs: a.delayOf(s, r), Ran: s.ran(r),
 		}
 		s.quality.Add(scored, r)
 		// Of three packets one lost is no 33 %: a shorter one is only a part of
@@ -130,6 +130,18 @@ func (a *Analyzer) intervalRow(s *stream, r *media.Report) {
 	}
 	a.Counters.Intervals++
 	a.emit(&row)
+}
+
+// ran is for how long a stream had run at the end of a report, less its holes of
+// which no sequence number tells: they are silence, beside it.
+func (s *stream) ran(r *media.Report) time.Duration {
+	ran := r.Last.Sub(r.First)
+	for _, h := range s.holes {
+		if !h.Lost && !h.To.After(r.Last) {
+			ran -= h.To.Sub(h.From)
+		}
+	}
+	return ran
 }
 
 // likeFrom is how many packets of speech tell what those of a stream are like:

@@ -242,6 +242,9 @@ func (m *Meter) judge(sequence uint16, arrived arrival, step float64) {
 		return
 	}
 	discard := m.play.judge(step)
+	if m.play.anew {
+		m.stall.open = false // what was held up is played after all: its time is missing
+	}
 	ext := m.seq.max - uint64(uint16(m.seq.max)-sequence)
 	if discard != 0 && arrived != arrivedTwice && ext > m.settled {
 		m.play.mark(discard, ext)

@@ -68,6 +68,7 @@ type playout struct {
 	stay    [Buffers]uint8    // packets in a row that were later than any buffer waits
 	from    [Buffers]float32  // the transit time of the first of those
 	begun   bool              // a packet was played
+	anew    bool              // the adaptive model took the latest packet for a new delay
 	bits    [Buffers][]uint64 // discarded numbers that are not settled, nil while there are none
 }
 
@@ -97,6 +98,7 @@ func (p *playout) begin() {
 // and moves them.
 func (p *playout) judge(step float64) (discard uint8) {
 	steady := step < steadyMs && step > -steadyMs
+	p.anew = false
 	for i, delay := range fixedDelay {
 		late := p.transit - p.anchor[i]
 		switch {
@@ -115,7 +117,7 @@ func (p *playout) judge(step float64) (discard uint8) {
 	case late <= p.delay:
 		p.late[Adaptive], p.stay[Adaptive] = 0, 0
 	case late > mostDelay && p.persists(int(Adaptive), steady, late):
-		p.floor, p.delay = p.transit, leastDelay
+		p.floor, p.delay, p.anew = p.transit, leastDelay, true
 		p.least, p.most, p.before = p.transit, p.transit, p.transit // what was before is no measure any more
 	default:
 		discard |= 1 << Adaptive

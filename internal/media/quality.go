@@ -21,6 +21,9 @@ type Scored struct {
 	JitterMs *float64
 	RTTMs    *float64
 	DelayMs  *float64 // from mouth to ear; nil where it is not known
+	// Ran is for how long its stream ran until the end of the interval, less the
+	// time in which it was silent; 0 where it is not known.
+	Ran time.Duration
 }
 
 // Extreme is what the worst or the best interval looked like.
@@ -52,7 +55,8 @@ type scored struct {
 	sums                     Costs   // times weight
 	sumCost, sumDrop, weighs float64 // R and MOS that delay cost, in the intervals whose delay is known
 	length                   time.Duration
-	judged                   bool // Worst and Best come from intervals long enough
+	media                    time.Duration // that counts
+	judged                   bool          // Worst and Best come from intervals long enough
 }
 
 // Add takes in one interval of a stream, or of silence. Its packets are its
@@ -62,14 +66,13 @@ type scored struct {
 func (q *Quality) Add(s Scored, r *Report) {
 	length := r.Length()
 	w := float64(r.Delta.Expected)
-	if r.Delta.Packets > 0 {
-		ran := r.Last.Sub(r.First) + r.packet() + lateStart
-		w = min(w, max(0, float64(ran)/float64(r.packet())-q.packets()))
+	if r.Delta.Packets > 0 && s.Ran > 0 {
+		w = min(w, max(0, float64(s.Ran+r.packet()+lateStart-q.took())/float64(r.packet())))
 	}
 	e := Extreme{s.R, s.MOS, s.Time, s.LossPct, s.JitterMs, s.RTTMs}
 	one := scored{
 		Samples: 1, Worst: e, Best: e, Codec: s.Score, weight: w, sumR: s.R * w, sumMOS: s.MOS * w, sumCeiling: s.Ceiling * w,
-		length: length, judged: length >= judgeable || r.Delta.Packets == 0,
+		length: length, media: time.Duration(w * float64(r.packet())), judged: length >= judgeable || r.Delta.Packets == 0,
 		sums: Costs{Codec: s.CodecCost * w, Loss: s.LossCost * w, Discard: s.DiscardCost * w},
 	}
 	if s.Silent {
@@ -116,13 +119,13 @@ func (r *Report) packet() time.Duration {
 	return max(1, time.Duration(ptime*float64(time.Millisecond)))
 }
 
-// packets are those of all scales, as far as they count.
-func (q *Quality) packets() float64 {
-	n := q.weight
+// took is how much media counts, on all scales.
+func (q *Quality) took() time.Duration {
+	sum := q.media
 	for _, o := range q.rest {
-		n += o.weight
+		sum += o.media
 	}
-	return n
+	return sum
 }
 
 // Enough reports whether there was enough media to say anything: a second.
@@ -188,6 +191,7 @@ func (q *scored) merge(o *scored) {
 	q.judged = q.judged || o.judged
 	q.Samples += o.Samples
 	q.length += o.length
+	q.media += o.media
 	q.weight += o.weight
 	q.sumR += o.sumR
 	q.sumMOS += o.sumMOS

@@ -229,3 +229,29 @@ func TestRunSpoilsAnInterval(t *testing.T) {
 		t.Errorf("four fifths of an interval lost: R %.3f", s.R)
 	}
 }
+
+// TestWeightIsTime: media counts for its time, whatever a packet has of it, and
+// no more than its stream ran.
+func TestWeightIsTime(t *testing.T) {
+	var q Quality
+	ran := time.Duration(0)
+	add := func(n uint64, ptime, r float64, took time.Duration) {
+		ran += took
+		q.Add(Scored{Score: Score{R: r, MOS: 4, Ceiling: 90, Scale: "NB"}, Ran: ran},
+			&Report{Start: start, First: start, Last: start.Add(ran), PtimeMs: ptime, Delta: Counts{Packets: n, Expected: n}})
+	}
+	for range 12 {
+		add(250, 20, 90, Interval)
+	}
+	for range 12 {
+		add(83, 60, 30, Interval)
+	}
+	if want := (12*250*90. + 12*83*30) / (12*250 + 12*83); math.Abs(q.R()-want) > 0.01 {
+		t.Errorf("packets of 20 and of 60 ms: R %.2f, want %.2f", q.R(), want)
+	}
+	before := q.R()
+	add(5000, 20, 10, 10*time.Millisecond) // a flash
+	if before-q.R() > 0.5 {
+		t.Errorf("a flash of packets takes R from %.2f to %.2f", before, q.R())
+	}
+}
