@@ -86,7 +86,7 @@ func usedAgain(x, y *dialog.Call) bool {
 func (a *Analyzer) linkStream(s *stream) {
 	a.legs.Stream(a.legOf(s.tie.call), link.Stream{
 		SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first,
-	}, s.last)
+	})
 }
 
 // linked writes a link.

@@ -354,6 +354,7 @@ func (t *Table) Written(l *Leg, now time.Time) {
 	if l.source == nil || l.forgotten {
 		return
 	}
+	t.byStreams(l, now)
 	t.byNumbers(l, now)
 	l.progress, l.source, l.forgetAt = l.now(), nil, now.Add(t.opt.Remember)
 	t.old = append(t.old, l)

@@ -138,7 +138,8 @@ func TestDomains(t *testing.T) {
 	b.Invite(y, message("INVITE sip:bob@example.com SIP/2.0", "a", "Cisco-Guid: 7", "X-CID: a"), netip.Addr{}, at(1))
 	host := netip.MustParseAddr("10.0.0.1")
 	for _, l := range []*Leg{x, y} {
-		b.Stream(l, Stream{SSRC: 7, Src: host, Dst: host.Next(), First: at(1)}, at(1))
+		b.Stream(l, Stream{SSRC: 7, Src: host, Dst: host.Next(), First: at(1)})
+		b.Written(l, at(1))
 	}
 	b.want(t, "")
 	if x == y || x.SessionID() != "a" || y.SessionID() != "a" {
@@ -224,8 +225,10 @@ func TestStream(t *testing.T) {
 			c.out.SSRC = 8
 		}
 		x, y := b.leg("a", 0), b.leg("b", 0.1)
-		b.Stream(x, c.in, at(2))
-		b.Stream(y, c.out, at(2))
+		b.Stream(x, c.in)
+		b.Stream(y, c.out)
+		b.Written(x, at(2))
+		b.Written(y, at(2))
 		if got := b.says(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
@@ -233,6 +236,44 @@ func TestStream(t *testing.T) {
 		b.forget(y)
 		if len(b.streams)+len(b.legs)+len(b.keys) > 0 {
 			t.Errorf("%s: something is left of forgotten legs", c.name)
+		}
+	}
+}
+
+// TestOneSSRC: a load generator gives all its streams one SSRC, and a proxy sends
+// them through a relay: each call has both parts of its own streams.
+func TestOneSSRC(t *testing.T) {
+	host := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
+	b := newBench()
+	var legs []*Leg
+	for i := range 10 {
+		l := b.leg(fmt.Sprint(i), float64(i)*0.02)
+		for _, ab := range [][2]byte{{1, 2}, {2, 3}} {
+			b.Stream(l, Stream{SSRC: 7, Src: host(ab[0]), Dst: host(ab[1]), FromCaller: true, First: at(1 + float64(i)*0.02)})
+			b.Stream(l, Stream{SSRC: 7, Src: host(ab[1]), Dst: host(ab[0]), First: at(1 + float64(i)*0.02)})
+		}
+		legs = append(legs, l)
+	}
+	for _, l := range legs {
+		b.Written(l, at(9))
+	}
+	b.want(t, "")
+	// Through a B2BUA each has one part, and none can be told from the next.
+	b = newBench()
+	legs = nil
+	for i := range 10 {
+		for n, ab := range [][2]byte{{1, 2}, {2, 3}} {
+			l := b.leg(fmt.Sprint(i, n), float64(i)*0.02)
+			b.Stream(l, Stream{SSRC: 7, Src: host(ab[0]), Dst: host(ab[1]), FromCaller: true, First: at(1 + float64(i)*0.02)})
+			legs = append(legs, l)
+		}
+	}
+	for _, l := range legs {
+		b.Written(l, at(9))
+	}
+	for _, k := range b.links {
+		if k.Merged {
+			t.Errorf("%s is merged with %s", k.Leg.CallID, k.Other.CallID)
 		}
 	}
 }

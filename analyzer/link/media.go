@@ -32,43 +32,96 @@ const (
 	// the box had both legs up, and atMost where it had to wait for one.
 	atOnce = 250 * time.Millisecond
 	atMost = 2 * time.Second
-	// maxStreams of a leg are remembered.
+	// apartBy is by how much another stream must begin further away for there to be
+	// no doubt which one it is.
+	apartBy = 50 * time.Millisecond
+	// maxStreams of a leg, and of an SSRC, are remembered.
 	maxStreams = 16
+	maxOfSSRC  = 256
 )
 
-// Stream takes a stream of a leg: where it comes out of a box on one leg as it
-// went in on another, by its SSRC, the box lies between them. Load generators
-// give all their streams one SSRC: so time and direction count, too.
-func (t *Table) Stream(l *Leg, is Stream, at time.Time) {
+// Stream takes a stream of a leg.
+func (t *Table) Stream(l *Leg, is Stream) {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], is.SSRC)
 	s := &stream{leg: l, key: hash('s', l.Domain, b[:]), src: hashAddr(is.Src), dst: hashAddr(is.Dst), first: is.First.UnixNano(), fromCaller: is.FromCaller}
-	shared := 0
-	for o := t.streams[s.key]; o != nil; o = o.next {
+	own, shared := 0, 0
+	for o := l.streams; o != nil; o = o.sibling {
+		own++
+	}
+	for o := t.streams[s.key]; o != nil && shared < maxOfSSRC; o = o.next {
 		shared++
-		apart := time.Duration(o.first - s.first).Abs()
-		if o.leg == l || o.fromCaller != s.fromCaller || apart > atMost {
+	}
+	if shared < maxOfSSRC && own < maxStreams && !l.forgotten {
+		s.next, t.streams[s.key] = t.streams[s.key], s
+		s.sibling, l.streams = l.streams, s
+	}
+}
+
+// byStreams looks for legs into which the streams of one that is over went on,
+// or out of which they came: through a box between them, which leaves them their
+// SSRC. Load generators and announcements give many streams one SSRC. So a stream
+// that goes on in its own leg is looked for in no other, and one of several that
+// begin together is as likely as each other.
+func (t *Table) byStreams(l *Leg, at time.Time) {
+	for s := l.streams; s != nil; s = s.sibling {
+		var best *stream
+		apart, next := atMost, atMost
+		for o := t.streams[s.key]; o != nil; o = o.next {
+			d := time.Duration(o.first - s.first).Abs()
+			if o.leg.with(l) || o.fromCaller != s.fromCaller || d >= atMost || !s.passes(o) && !s.besides(o) || t.goesOn(s, o) || t.goesOn(o, s) {
+				continue
+			}
+			switch {
+			case best == nil || d < apart:
+				if best != nil && !best.leg.with(o.leg) {
+					next = apart
+				}
+				best, apart = o, d
+			case !best.leg.with(o.leg):
+				next = min(next, d)
+			}
+		}
+		if best == nil {
 			continue
 		}
 		confidence := sure
 		if apart > atOnce {
 			confidence = 0.7
 		}
-		switch {
-		case o.dst == s.src && o.src != s.dst, o.src == s.dst && o.dst != s.src:
-			t.link(l, o.leg, SSRC, "", confidence, at)
-		case o.src != s.src && o.dst != s.dst && o.src != s.dst && o.dst != s.src: // a box with another address on each side
-			t.link(l, o.leg, SSRC, "", confidence*0.7, at)
+		if !s.passes(best) {
+			confidence *= 0.7
+		}
+		if next-apart < apartBy {
+			confidence /= 2
+		}
+		t.link(l, best.leg, SSRC, "", confidence, at)
+	}
+}
+
+// passes reports whether one of two streams goes into a box out of which the
+// other comes.
+func (s *stream) passes(o *stream) bool {
+	return o.dst == s.src && o.src != s.dst || o.src == s.dst && o.dst != s.src
+}
+
+// besides reports whether the two may be of a box with an address on each side.
+func (s *stream) besides(o *stream) bool {
+	return o.src != s.src && o.dst != s.dst && o.src != s.dst && o.dst != s.src
+}
+
+// goesOn reports whether the stream is known in its own leg where o would be its
+// next part, or the one before.
+func (t *Table) goesOn(s, o *stream) bool {
+	for own := s.leg.streams; own != nil; own = own.sibling {
+		if own == s || own.key != s.key || own.fromCaller != s.fromCaller {
+			continue
+		}
+		if s.dst == o.src && own.src == s.dst || s.src == o.dst && own.dst == s.src {
+			return true
 		}
 	}
-	own := 0
-	for o := l.streams; o != nil; o = o.sibling {
-		own++
-	}
-	if shared < maxShared && own < maxStreams && !l.forgotten {
-		s.next, t.streams[s.key] = t.streams[s.key], s
-		s.sibling, l.streams = l.streams, s
-	}
+	return false
 }
 
 func (t *Table) forgetStreams(l *Leg) {

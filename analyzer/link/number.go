@@ -165,22 +165,25 @@ func (t *Table) byNumbers(l *Leg, at time.Time) {
 	t.link(l, best, Numbers, "", confidence, at)
 }
 
-// bestOf is the leg of another session that fits best. Where a leg of a third
+// bestOf is the leg of another session that fits best, and better than those of
+// its own do. Where a leg of a third
 // session fits as well, each is half as likely.
 func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 	if len(l.candidates) == 0 {
 		return nil, 0
 	}
 	is := l.now()
-	var most, next float64
+	var most, next, have float64
 	for _, o := range l.candidates {
-		if o.forgotten || o.with(l) {
+		if o.forgotten {
 			continue
 		}
 		p := o.now()
 		c := max(t.fits(l, o, &is, &p), t.fits(o, l, &p, &is))
 		switch {
 		case c == 0:
+		case o.with(l):
+			have = max(have, c)
 		case c > most:
 			if best != nil && !best.with(o) {
 				next = most
@@ -190,7 +193,7 @@ func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 			next = max(next, c)
 		}
 	}
-	if best == nil {
+	if best == nil || have >= most { // its other leg is known
 		return nil, 0
 	}
 	const margin = 0.2 // by how much the best fits better when there is no doubt
