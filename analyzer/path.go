@@ -1,32 +1,82 @@
 package analyzer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // segments numbers the points at which each direction was seen, along the
-// path: the address that its owner itself announced is the end of it.
+// path: the address that its owner itself announced is the end of it. Points
+// with the same addresses are ordered by what routers took from TTL, and by time.
 func (m *callMedia) segments() {
 	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
-		var hops []int
+		var own []*stream
 		for _, s := range m.streams {
-			if s.tie.from == side && !slices.Contains(hops, s.distance()) {
-				hops = append(hops, s.distance())
+			if s.tie.from == side && s.counts.Packets > 0 {
+				own = append(own, s)
 			}
 		}
-		if len(hops) < 2 {
+		for _, s := range own {
+			s.copied = 0
+			for _, o := range own {
+				if o != s && s.copies(o) && cmp.Or(-cmp.Compare(o.ttlMax, s.ttlMax), o.first.Compare(s.first), strings.Compare(o.key.node, s.key.node)) < 0 {
+					s.copied++
+				}
+			}
+		}
+		var points []int
+		for _, s := range own {
+			if !slices.Contains(points, s.place()) {
+				points = append(points, s.place())
+			}
+		}
+		if len(points) < 2 {
 			continue
 		}
-		slices.Sort(hops)
-		slices.Reverse(hops)
-		for _, s := range m.streams {
-			if s.tie.from == side {
-				s.segment = fmt.Sprintf("%d/%d", slices.Index(hops, s.distance())+1, len(hops))
+		slices.Sort(points)
+		for _, s := range own {
+			at := slices.Index(points, s.place())
+			s.segment = fmt.Sprintf("%d/%d", at+1, len(points))
+			for _, o := range own {
+				if o.key.ssrc == s.key.ssrc && o.place() < s.place() && o.mediaType() == s.mediaType() && overlap(s, o) && (s.before == nil || o.place() > s.before.place()) {
+					s.before = o
+				}
 			}
 		}
+	}
+}
+
+// copies reports whether two streams are the same packets at two points between
+// which nobody changed their addresses.
+func (s *stream) copies(o *stream) bool {
+	return s.key.ssrc == o.key.ssrc && s.key.src == o.key.src && s.key.dst == o.key.dst && s.key.node != o.key.node && overlap(s, o)
+}
+
+// place is where along the path of its direction the stream was seen, from the
+// sender on.
+func (s *stream) place() int { return -1000*s.distance() + int(s.copied) }
+
+// distinct is how many sequence numbers arrived.
+func (s *stream) distinct() uint64 { return s.counts.Expected - min(s.counts.Lost, s.counts.Expected) }
+
+// segmentRow fills what arose between the point before and this one. A delay is
+// known where one clock saw the first packet at both.
+func segmentRow(r *record.Stream, s *stream) {
+	b := s.before
+	if b == nil || s.wrote != nil || b.counts.Packets == 0 {
+		return
+	}
+	r.SegmentLost = new(int64(b.distinct()) - int64(s.distinct()))
+	if x, y := b.jitterSum(), s.jitterSum(); x.n > 0 && y.n > 0 {
+		r.SegmentJitterMs = rounded(y.sum/float64(y.n) - x.sum/float64(x.n))
+	}
+	if s.firstSeq != 0 && s.firstSeq == b.firstSeq && s.key.node == b.key.node {
+		r.SegmentDelayMs = rounded(s.first.Sub(b.first).Seconds() * 1000)
 	}
 }
 
@@ -70,7 +120,8 @@ func measured(streams []*stream, side dialog.Side) []*stream {
 			if o == s || o.tie.from != side || o.counts.Packets == 0 || o.mediaType() == "video" || !overlap(s, o) {
 				continue
 			}
-			if o.distance() < s.distance() || o.distance() == s.distance() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst && o.seq < s.seq {
+			if o.distance() < s.distance() || o.distance() == s.distance() && o.key.ssrc == s.key.ssrc && o.key.src == s.key.src && o.key.dst == s.key.dst &&
+				(o.copied > s.copied || o.copied == s.copied && o.seq < s.seq) {
 				again = true
 			}
 			again = again || s.foreign(o)

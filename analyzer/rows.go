@@ -34,9 +34,13 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.emit(at)
 	}
 	a.releaseReports(c, m)
-	for _, s := range m.streams {
-		a.emitStream(s)
-		s.kept = false // what still comes has a row of its own
+	var rows []*record.Stream
+	for _, s := range m.streams { // before any of them begins anew
+		rows = append(rows, a.rowOf(s))
+	}
+	for i, s := range m.streams {
+		a.emitRow(s, rows[i])
+		s.kept, s.before = false, nil // what still comes has a row of its own
 	}
 	delete(a.calls, c)
 	a.unbind(c)

@@ -69,10 +69,12 @@ type stream struct {
 	seq       uint64
 	tie       tie
 	tied      bool
-	kept      bool   // on the list of its call
-	isForeign bool   // came to the call from a host that nobody named, beside the media of one that was
-	callID    string // as the agent told it
-	segment   string // "1/2": first of two points along the path
+	kept      bool    // on the list of its call
+	isForeign bool    // came to the call from a host that nobody named, beside the media of one that was
+	callID    string  // as the agent told it
+	segment   string  // "1/2": first of two points along the path
+	before    *stream // the same packets at the point before; nil where there is none
+	copied    uint8   // how many points with the same addresses lie before it
 	row       *record.Call
 	started   int64         // first packet, Unix ns: tells uses of a key apart
 	arrived   int64         // on the clock of the analyzer, of the latest report, Unix ns
@@ -91,6 +93,7 @@ type stream struct {
 	deltaMaxMs  float64
 	ptimeMs     float64
 	head        uint16 // of the latest report that told it
+	firstSeq    uint32 // as in media.Report
 	like        media.Like
 	tsStep      uint32
 	ttlMin      uint8
@@ -224,9 +227,9 @@ func (a *Analyzer) add(s *stream, r *media.Report) bool {
 
 func (s *stream) take(r *media.Report) {
 	if s.counts.Packets == 0 {
-		s.first = r.First
+		s.first, s.firstSeq = r.First, r.FirstSeq
 		if s.wrote != nil {
-			s.first = r.Start
+			s.first, s.firstSeq = r.Start, 0
 		}
 	}
 	s.last = r.Last
@@ -342,12 +345,22 @@ func (a *Analyzer) endStream(s *stream) {
 }
 
 // emitStream writes the row of a stream and starts its sums anew.
-func (a *Analyzer) emitStream(s *stream) {
+func (a *Analyzer) emitStream(s *stream) { a.emitRow(s, a.rowOf(s)) }
+
+// rowOf is the row of a stream as it stands, nil where it had no packet.
+func (a *Analyzer) rowOf(s *stream) *record.Stream {
 	a.release(s)
 	if s.counts.Packets == 0 {
+		return nil
+	}
+	return a.streamRow(s)
+}
+
+// emitRow writes the row of a stream and starts its sums anew.
+func (a *Analyzer) emitRow(s *stream, row *record.Stream) {
+	if row == nil {
 		return
 	}
-	row := a.streamRow(s)
 	if row.Match == "none" {
 		a.Counters.StreamsUnmatched++
 	}

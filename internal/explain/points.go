@@ -53,6 +53,9 @@ func (d *direction) seen(st *record.Stream) string {
 	if st.Segment != nil {
 		text += ", segment " + clean(*st.Segment)
 	}
+	if st.SegmentLost != nil {
+		text += " (since the point before: " + arose(st) + ")"
+	}
 	text += fmt.Sprintf(", SSRC %d", st.SSRC)
 	switch {
 	case slices.Contains(d.voice, st):
@@ -122,4 +125,16 @@ func frames(st *record.Stream) string {
 		return text + fmt.Sprintf(", no freeze (longest gap %.0f ms)", *st.FrameGapMaxMs)
 	}
 	return text + fmt.Sprintf(", frozen for %.1f s in all (%d x, longest gap %.1f s)", *st.FreezeMs/1000, *st.Freezes, *st.FrameGapMaxMs/1000)
+}
+
+// arose is what arose between two points of the path.
+func arose(st *record.Stream) string {
+	parts := []string{fmt.Sprintf("%d lost", *st.SegmentLost)}
+	if st.SegmentJitterMs != nil {
+		parts = append(parts, fmt.Sprintf("%+.1f ms of jitter", *st.SegmentJitterMs))
+	}
+	if st.SegmentDelayMs != nil {
+		parts = append(parts, fmt.Sprintf("%.1f ms of delay", *st.SegmentDelayMs))
+	}
+	return strings.Join(parts, ", ")
 }

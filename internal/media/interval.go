@@ -289,7 +289,7 @@ func (m *Meter) take(r *Report) {
 		}
 	}
 	r.Jitter, r.TotalJitter = jitter, total
-	r.Head = v.head
+	r.Head, r.FirstSeq = v.head, m.firstSeq
 	r.Heard, r.BurstGap = v.heard, m.burstGap
 	if v.heard.Played > 0 {
 		r.TransitMinMs, r.PlayoutMs = v.transitMin, m.play.delay

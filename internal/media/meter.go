@@ -67,6 +67,7 @@ type Meter struct {
 	spread   jitterSpread
 	stall    stall
 	pace     pace
+	firstSeq uint32      // as in Report
 	apart    hole        // before a packet that may begin a restart
 	frames   *frameTrack // nil while no packet was of video
 	sound    *sound      // nil where nothing was ever to be decoded
@@ -151,6 +152,9 @@ func (m *Meter) Observe(h *RTPHeader, p *packet.Packet) {
 	if now > m.last {
 		m.last = now
 		v.last = now
+	}
+	if m.firstSeq == 0 {
+		m.firstSeq = 1<<16 | uint32(h.Sequence)
 	}
 	v.packets++
 	v.bytes += uint64(h.PayloadLen)

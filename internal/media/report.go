@@ -41,6 +41,9 @@ type Report struct {
 	// dynamic payload type, which tells the mode of Opus, AMR and EVS; 0 when not
 	// known. Of SRTP it means nothing.
 	Head uint16 `json:"head,omitempty"`
+	// FirstSeq is 0x10000 and the sequence number of the stream's first packet;
+	// 0 when not known. Points along one path are compared by it.
+	FirstSeq uint32 `json:"first_seq,omitempty"`
 
 	DeltaMaxMs float64 `json:"delta_max_ms"` // longest time between two packets, ms
 	PtimeMs    float64 `json:"ptime_ms"`     // media time a packet, ms, most frequent; 0 when not known

@@ -28,6 +28,9 @@ func (r *Report) AppendJSON(dst []byte) []byte {
 	})
 	dst = appendArray(dst, "jitter", r.Jitter, appendJitter)
 	dst = appendArray(dst, "total_jitter", r.TotalJitter, appendJitter)
+	if r.FirstSeq != 0 {
+		dst = appendUint(dst, "first_seq", r.FirstSeq)
+	}
 	if r.Head != 0 {
 		dst = appendUint(dst, "head", r.Head)
 	}
@@ -169,6 +172,8 @@ func ParseReport(b []byte) (Report, error) {
 			r.Jitter = boundedArray(&s, len(CandidateRates), s.jitter)
 		case "total_jitter":
 			r.TotalJitter = boundedArray(&s, len(CandidateRates), s.jitter)
+		case "first_seq":
+			r.FirstSeq = s.u32() & 0x1ffff
 		case "head":
 			r.Head = s.u16() & 0x1ff
 		case "delta_max_ms":
