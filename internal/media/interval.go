@@ -289,7 +289,10 @@ func (m *Meter) take(r *Report) {
 		}
 	}
 	r.Jitter, r.TotalJitter = jitter, total
-	r.Head, r.FirstSeq = v.head, m.firstSeq
+	r.Head, r.FirstSeq = v.head, 0
+	if m.firstSeq < firstSeqTold {
+		r.FirstSeq, m.firstSeq = m.firstSeq, firstSeqTold
+	}
 	r.Heard, r.BurstGap = v.heard, m.burstGap
 	if v.heard.Played > 0 {
 		r.TransitMinMs, r.PlayoutMs = v.transitMin, m.play.delay

@@ -67,7 +67,7 @@ type Meter struct {
 	spread   jitterSpread
 	stall    stall
 	pace     pace
-	firstSeq uint32      // as in Report
+	firstSeq uint32      // as in Report; firstSeqTold once it is in one
 	apart    hole        // before a packet that may begin a restart
 	frames   *frameTrack // nil while no packet was of video
 	sound    *sound      // nil where nothing was ever to be decoded
@@ -83,6 +83,8 @@ type payload struct {
 	told    uint32 // the clock that it was told to have, where its sender uses another; else 0
 	codec   signal.Codec
 }
+
+const firstSeqTold = 1 << 17
 
 // NewMeter returns a meter for one stream. takeover says that it took over
 // from another SSRC on the same pair of addresses.

@@ -41,8 +41,8 @@ type Report struct {
 	// dynamic payload type, which tells the mode of Opus, AMR and EVS; 0 when not
 	// known. Of SRTP it means nothing.
 	Head uint16 `json:"head,omitempty"`
-	// FirstSeq is 0x10000 and the sequence number of the stream's first packet;
-	// 0 when not known. Points along one path are compared by it.
+	// FirstSeq is 0x10000 and the sequence number of the stream's first packet, in
+	// its first report; 0 when not known. Points along one path are compared by it.
 	FirstSeq uint32 `json:"first_seq,omitempty"`
 
 	DeltaMaxMs float64 `json:"delta_max_ms"` // longest time between two packets, ms
