@@ -100,10 +100,10 @@ type Leg struct {
 	evidence *evidences
 	streams  *stream // chained by sibling
 
-	candidates []*Leg // that began at its time with a number of its
-	crowded    bool   // and more
-	invited    bool   // its first INVITE was taken
-	told       bool   // a row says which session it is of
+	candidates []*Leg  // that began at its time with a number of its
+	crowd      float64 // how alike those are that were too many
+	invited    bool    // its first INVITE was taken
+	told       bool    // a row says which session it is of
 	forgotten  bool
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -106,9 +107,9 @@ func (t *Table) number(l *Leg) {
 			if o.leg == l || o.leg.forgotten || slices.Contains(l.candidates, o.leg) || l.Began.Sub(o.leg.Began).Abs() > t.opt.Window+slack {
 				continue
 			}
-			if t.begins(l, o.leg) > 0 || t.begins(o.leg, l) > 0 {
-				candidate(l, o.leg)
-				candidate(o.leg, l)
+			if t.alike(l, o.leg) > 0 {
+				t.candidate(l, o.leg)
+				t.candidate(o.leg, l)
 			}
 		}
 		is := &numbered{l, k, t.numbers[k]}
@@ -117,12 +118,20 @@ func (t *Table) number(l *Leg) {
 	}
 }
 
-func candidate(l, o *Leg) {
-	if len(l.candidates) >= maxCandidates {
-		l.crowded = true
+// alike is what the INVITEs of two legs say of them, whichever came first.
+func (t *Table) alike(l, o *Leg) float64 { return max(t.begins(l, o), t.begins(o, l)) }
+
+// candidate keeps those that are most alike.
+func (t *Table) candidate(l, o *Leg) {
+	if len(l.candidates) < maxCandidates {
+		l.candidates = append(l.candidates, o)
 		return
 	}
-	l.candidates = append(l.candidates, o)
+	least := slices.MinFunc(l.candidates, func(x, y *Leg) int { return cmp.Compare(t.alike(l, x), t.alike(l, y)) })
+	if t.alike(l, least) < t.alike(l, o) {
+		l.candidates[slices.Index(l.candidates, least)], o = o, least
+	}
+	l.crowd = max(l.crowd, t.alike(l, o))
 }
 
 // age drops what began longer ago than the window.
@@ -197,10 +206,7 @@ func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 		return nil, 0
 	}
 	const margin = 0.2 // by how much the best fits better when there is no doubt
-	doubt := max(0, 1-(most-next)/margin)
-	if l.crowded || best.crowded {
-		doubt = 1
-	}
+	doubt := max(0, 1-(most-next)/margin, 1-(t.alike(l, best)-max(l.crowd, best.crowd))/margin)
 	return best, most * (1 - doubt/2)
 }
 
