@@ -39,6 +39,8 @@ var rows = []row{
 	{"memory of a stream in the agent, 100,000 at a time", "agent Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a stream in the analyzer, 100,000 at a time", "analyzer Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a call with two streams, 50,000 at a time", "analyzer Memory", "bytes/call", "", "", ""},
+	{"memory of a call with two streams, legs linked, 100,000 at a time", "analyzer Links/linked", "bytes/call", "Links/floor", "not linked", "20 % more"},
+	{"a call with two streams, legs linked, 100,000 at a time", "analyzer Links/linked", "us/call", "Links/floor", "not linked", "20 % more"},
 	{"HEP3 decode", "internal/hep Decode/HEP3_12_chunks", "ns/op", "Floor", "copying the bytes", "150, no allocation"},
 	{"HEP3 receive on UDP, filter, bus", "cmd/earshot Receive/collector", "packets/cpu-s", "Receive/count", "receiving and counting", ""},
 	{"SIP scan of an INVITE", "internal/sip Parse/invite", "ns/op", "Floor", "finding the lines", "1,000, no allocation"},

@@ -29,6 +29,9 @@ func (s *source) Facts() link.Facts {
 
 // linkSIP takes what a request says of other legs.
 func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
+	if a.opt.Link.Off {
+		return
+	}
 	switch string(m.Method) {
 	case "INVITE":
 		if c != nil && len(m.To().Tag) == 0 {
@@ -48,6 +51,9 @@ func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 // linkMedia looks for another leg that announces the same pair of addresses as
 // the call of ep does.
 func (a *Analyzer) linkMedia(ep *dialog.Endpoint) {
+	if a.opt.Link.Off {
+		return
+	}
 	for _, o := range a.binds[mediaAddr{ep.Call.Domain(), ep.Addr}] {
 		if o.Call == ep.Call || o.Owner != ep.Owner || o.NAT || ep.NAT {
 			continue
@@ -84,9 +90,22 @@ func usedAgain(x, y *dialog.Call) bool {
 
 // linkStream tells the SSRC of a stream that met its call.
 func (a *Analyzer) linkStream(s *stream) {
+	if a.opt.Link.Off {
+		return
+	}
 	a.legs.Stream(a.legOf(s.tie.call), link.Stream{
 		SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first,
 	})
+}
+
+// sessionOf is the session of a call whose row is about to be written.
+func (a *Analyzer) sessionOf(c *dialog.Call) string {
+	if a.opt.Link.Off {
+		return c.CallID()
+	}
+	l := a.legOf(c)
+	a.legs.Written(l, c.LastSeen())
+	return l.SessionID()
 }
 
 // linked writes a link.

@@ -15,7 +15,7 @@ type crowd struct {
 	dialog, media uint64 // bytes a call
 }
 
-func newCrowd(tb testing.TB, calls int) crowd {
+func newCrowd(tb testing.TB, calls int, change ...func(*Options)) crowd {
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC() // the first one's sweep
@@ -37,7 +37,11 @@ func newCrowd(tb testing.TB, calls int) crowd {
 		talks[i] = pair{newTalk(addr(d.aRTP), addr(d.bRTP), uint32(2*i), 2), newTalk(addr(d.bRTP), addr(d.aRTP), uint32(2*i+1), 2)}
 	}
 	before := heap()
-	a := New(Defaults(), func(any) {})
+	o := Defaults()
+	for _, c := range change {
+		c(&o)
+	}
+	a := New(o, func(any) {})
 	f := &feed{node: "tap", domain: "default", Analyzer: a}
 	for i, d := range dials {
 		f.connect(float64(i)/float64(calls), d)
@@ -93,5 +97,23 @@ func BenchmarkMemory(b *testing.B) {
 		a := newCrowd(b, 50_000)
 		b.ReportMetric(float64(a.media)/2, "bytes/stream")
 		b.ReportMetric(float64(a.dialog+a.media), "bytes/call")
+	}
+}
+
+// BenchmarkLinks is what looking for legs costs at 100,000 calls at a time: the
+// memory of a call with two streams, and the time that placing, metering and ending
+// it takes the analyzer. All have the same two numbers, which is the worst.
+func BenchmarkLinks(b *testing.B) {
+	const calls = 100_000
+	for _, off := range []bool{false, true} {
+		b.Run(map[bool]string{false: "linked", true: "floor"}[off], func(b *testing.B) {
+			for b.Loop() {
+				began := time.Now()
+				a := newCrowd(b, calls, func(o *Options) { o.Link.Off = off })
+				a.Observe(tickAt(24 * time.Hour))
+				b.ReportMetric(float64(a.dialog+a.media), "bytes/call")
+				b.ReportMetric(float64(time.Since(began).Nanoseconds())/calls/1000, "us/call")
+			}
+		})
 	}
 }

@@ -18,10 +18,9 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		m = &callMedia{}
 	}
 	m.segments()
-	leg := a.legOf(c)
-	a.legs.Written(leg, c.LastSeen())
+	session := a.sessionOf(c)
 	for i, row := range c.Rows() {
-		row.Call.SessionID = leg.SessionID()
+		row.Call.SessionID = session
 		streams := m.of(row.Leg, i == 0)
 		a.join(row.Call, row.Leg, c, m, streams)
 		for _, s := range streams {

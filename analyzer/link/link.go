@@ -43,6 +43,8 @@ type Link struct {
 
 // Options bound a Table.
 type Options struct {
+	// Off leaves every leg alone.
+	Off bool
 	// MinConfidence is the least confidence at which legs are joined; what is
 	// below is told as likely.
 	MinConfidence float64

@@ -32,6 +32,7 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 		Emergency: c.Dialog.Emergency, Headers: c.Dialog.Headers,
 	}
 	o.Link.MinConfidence, o.Link.Window, o.Link.Remember = float64(c.Links.MinConfidence)/100, time.Duration(c.Links.Window), time.Duration(c.Links.Remember)
+	o.Link.Off = !c.Links.Enabled
 	o.Link.MaxLegs, o.Link.Headers = 2*c.Dialog.MaxCalls, nil
 	for _, h := range c.Links.Headers {
 		o.Link.Headers = append(o.Link.Headers, link.Rule{Name: h.Name, CallID: h.CallID, Match: h.Match})

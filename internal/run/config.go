@@ -83,6 +83,7 @@ type Dialog struct {
 
 // Links says what joins the legs of one end-to-end call.
 type Links struct {
+	Enabled       bool         `yaml:"enabled"`
 	MinConfidence int          `yaml:"min_confidence"` // percent
 	Window        Duration     `yaml:"window"`
 	Remember      Duration     `yaml:"remember"`
