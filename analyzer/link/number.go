@@ -15,6 +15,7 @@ type Source interface{ Facts() Facts }
 // was seen.
 type Facts struct {
 	Caller, Callee, Target string     // users of From, To and Request-URI
+	Calling, Called        string     // what ISUP and P- headers name them; "" where they do not
 	Src, Dst               netip.Addr // of the first INVITE
 	Start, Answer, End     time.Time
 	Status                 uint16 // final response to the INVITE; 0 where there was none
@@ -91,11 +92,33 @@ func number(domain, user string) uint64 {
 	return 0
 }
 
+// begin takes of the names of a leg those that another leg is likely to have. A
+// number that the network vouches for is better than a name of From, which may
+// be "anonymous". A Request-URI may have a routing number or a device's own name
+// for it, and To the same: then the number beside them is what legs have in
+// common. Where Request-URI and To are two numbers, both are kept.
+func (f *Facts) begin(domain string) begin {
+	caller, target := f.Caller, f.Target
+	if isNumber(f.Calling) && !isNumber(caller) {
+		caller = f.Calling
+	}
+	if isNumber(f.Called) && (!isNumber(target) || bytes.Equal(digits(target), digits(f.Callee))) {
+		target = f.Called
+	}
+	return begin{number(domain, caller), number(domain, f.Callee), number(domain, target), hashAddr(f.Src), hashAddr(f.Dst)}
+}
+
+// isNumber reports whether a user is a telephone number.
+func isNumber(user string) bool {
+	d := digits(user)
+	return len(d) > 1 && len(bytes.Trim(d, "0123456789")) == 0
+}
+
 // number remembers a leg under its numbers, and as a candidate of those that
 // began with them lately.
 func (t *Table) number(l *Leg) {
 	f := l.source.Facts()
-	l.begin = begin{number(l.Domain, f.Caller), number(l.Domain, f.Callee), number(l.Domain, f.Target), hashAddr(f.Src), hashAddr(f.Dst)}
+	l.begin = f.begin(l.Domain)
 	t.age(l.Began)
 	for i, k := range [...]uint64{l.begin.callee, l.begin.target, l.begin.caller + 1} { // those of callers apart
 		if k <= 1 || i == 1 && k == l.begin.callee {
