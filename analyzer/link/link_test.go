@@ -304,6 +304,15 @@ func TestNumbers(t *testing.T) {
 		{"two callers who are anonymous", []Facts{
 			change(in, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }), change(out, func(f *Facts) { f.Caller, f.Calling, f.Src = "anonymous", "2025550177", bob }),
 		}, ""},
+		{"the number of an anonymous caller stays inside the network", []Facts{
+			change(in, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }), change(out, func(f *Facts) { f.Caller = "anonymous" }),
+		}, "b>a numbers a 2"},
+		{"two anonymous callers from one box to one number", []Facts{
+			change(out, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }),
+			change(out, func(f *Facts) {
+				f.Caller, f.Calling, f.Dst, f.Answer, f.End, f.Status, f.Elsewhere = "anonymous", "+12025550177", alice, time.Time{}, at(5), 487, true
+			}),
+		}, ""},
 		{"a routing number goes in, the number called is in ISUP", []Facts{
 			change(in, func(f *Facts) { f.Callee, f.Target, f.Called = "1D047", "1D047", "+442079460123" }), out,
 		}, "b>a numbers a 2"},

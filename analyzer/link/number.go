@@ -24,7 +24,21 @@ type Facts struct {
 
 // begin is what a leg's first INVITE says, as hashes: they are compared only.
 // 0 is nothing.
-type begin struct{ caller, callee, target, src, dst uint64 }
+type begin struct {
+	caller, callee, target, src, dst uint64
+	calling                          uint64 // the caller's number where From has none
+}
+
+// sameCaller reports whether two legs have one caller. "anonymous" is whoever
+// withholds a number: where the network says both, these decide.
+func (b *begin) sameCaller(o *begin) bool {
+	if b.calling != 0 && o.calling != 0 {
+		return b.calling == o.calling
+	}
+	return alike(b.caller, o.caller) || alike(b.calling, o.caller) || alike(b.caller, o.calling)
+}
+
+func alike(x, y uint64) bool { return x != 0 && x == y }
 
 // progress is what became of a leg; times in Unix ns, 0 where not seen.
 type progress struct {
@@ -92,20 +106,21 @@ func number(domain, user string) uint64 {
 	return 0
 }
 
-// begin takes of the names of a leg those that another leg is likely to have. A
-// number that the network vouches for is better than a name of From, which may
-// be "anonymous". A Request-URI may have a routing number or a device's own name
-// for it, and To the same: then the number beside them is what legs have in
-// common. Where Request-URI and To are two numbers, both are kept.
+// begin takes the names of a leg that another leg is likely to have. From may
+// have "anonymous", of which the network says the number. A Request-URI may have a
+// routing number or a device's own name for it, and To the same: then the number
+// beside them is what legs have in common. Where Request-URI and To are two
+// numbers, both are kept.
 func (f *Facts) begin(domain string) begin {
-	caller, target := f.Caller, f.Target
-	if isNumber(f.Calling) && !isNumber(caller) {
-		caller = f.Calling
-	}
+	target := f.Target
 	if isNumber(f.Called) && (!isNumber(target) || bytes.Equal(digits(target), digits(f.Callee))) {
 		target = f.Called
 	}
-	return begin{number(domain, caller), number(domain, f.Callee), number(domain, target), hashAddr(f.Src), hashAddr(f.Dst)}
+	b := begin{caller: number(domain, f.Caller), callee: number(domain, f.Callee), target: number(domain, target), src: hashAddr(f.Src), dst: hashAddr(f.Dst)}
+	if isNumber(f.Calling) && !isNumber(f.Caller) {
+		b.calling = number(domain, f.Calling)
+	}
+	return b
 }
 
 // isNumber reports whether a user is a telephone number.
@@ -282,23 +297,22 @@ func (t *Table) begins(in, out *Leg) float64 {
 		return 0
 	}
 	i, o := &in.begin, &out.begin
-	same := func(x, y uint64) bool { return x != 0 && x == y }
 	c := 0.
-	if same(i.callee, o.callee) || same(i.target, o.target) || same(i.callee, o.target) || same(i.target, o.callee) {
+	if alike(i.callee, o.callee) || alike(i.target, o.target) || alike(i.callee, o.target) || alike(i.target, o.callee) {
 		c += 0.3
 	}
-	if same(i.caller, o.caller) {
+	if i.sameCaller(o) {
 		c += 0.2
 	}
 	switch {
-	case same(i.dst, o.src):
+	case alike(i.dst, o.src):
 		c += 0.2
-	case same(i.src, o.src):
-		if !same(i.caller, o.caller) || out.Began.Sub(in.Began).Abs() > atOneTime {
+	case alike(i.src, o.src):
+		if !i.sameCaller(o) || out.Began.Sub(in.Began).Abs() > atOneTime {
 			return 0 // two calls of one host
 		}
 		return likely
-	case same(i.dst, o.dst): // two calls to one host
+	case alike(i.dst, o.dst): // two calls to one host
 		return 0
 	}
 	if c < 0.4 {
