@@ -20,6 +20,7 @@ const module = "github.com/earshot-voip/earshot"
 var allowed = map[string][]string{
 	"internal/packet": {},
 	"internal/sip":    {},
+	"internal/isup":   {},
 	"internal/emodel": {},
 	"internal/record": {},
 	"internal/signal": {},
@@ -30,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/hep":    {"internal/packet"},
 	"agent/capture":   {"internal/packet"},
 	"internal/media":  {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
-	"analyzer/dialog": {"internal/packet", "internal/sip", "internal/record"},
+	"analyzer/dialog": {"internal/packet", "internal/sip", "internal/isup", "internal/record"},
 	"analyzer/link":   {"internal/sip"},
 	"internal/bus":    {"internal/packet", "internal/hep"},
 	"internal/store":  {"internal/record", "schemas"},

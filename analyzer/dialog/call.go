@@ -39,6 +39,9 @@ type Call struct {
 	expired  bool          // a timer ended it, not the end of the input
 	evicted  bool
 
+	truncated  bool // its beginning was not seen
+	cancelRace bool
+
 	domain, callID, fromTag string
 	nodes                   []string
 	firstSeen, lastSeen     time.Time
@@ -56,6 +59,7 @@ type Call struct {
 	transport                          packet.Transport
 	vlan                               uint16
 	proxies                            []string
+	network                            *network // nil where no network says anything
 
 	tries []*try
 	legs  []*Leg
@@ -84,10 +88,7 @@ type Call struct {
 	signalled [2][]netip.Addr // hosts that each side's signalling came from
 	reached   [2][]netip.Addr // hosts that the other side's signalling went to
 	lastMedia time.Time
-
-	truncated  bool // its beginning was not seen
-	cancelRace bool
-	flags      map[string]bool
+	flags     map[string]bool
 }
 
 // Leg is the dialog of one To tag.

@@ -3,63 +3,72 @@ package dialog
 import (
 	"strings"
 
+	"github.com/earshot-voip/earshot/internal/isup"
+	"github.com/earshot-voip/earshot/internal/record"
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
 // cause is why a call, a leg or a try was released. 0 is none: nothing ends
 // with cause 0.
 type cause struct {
-	q850 uint16 // ITU-T Q.850
-	sip  uint16 // status
+	q850     uint16 // ITU-T Q.850
+	sip      uint16 // status
+	location uint8  // of q850: index of locations
+}
+
+// locations are where a cause of Q.850 comes from (Q.850 2.2.3), by the names of
+// RFC 8606; the location is one less than the index, and "" is not told.
+var locations = [...]string{
+	"", "U", "LPN", "LN", "TN", "RLN", "RPN", "LOC-6", "INTL", "LOC-8", "LOC-9", "BI", "LOC-11", "LOC-12", "LOC-13", "LOC-14", "LOC-15",
 }
 
 // take takes what a later message says.
 func (c *cause) take(o cause) {
 	if o.q850 != 0 {
-		c.q850 = o.q850
+		c.q850, c.location = o.q850, o.location
 	}
 	if o.sip != 0 {
 		c.sip = o.sip
 	}
 }
 
-// causeOf reads the Reason headers (RFC 3326), else the release cause of an
-// ISUP body.
+// row fills the columns.
+func (c *cause) row(r *record.Call) {
+	r.CauseQ850, r.CauseSIP = nonzero(c.q850), nonzero(c.sip)
+	r.CauseLocation = text(locations[c.location])
+}
+
+// causeOf reads the Reason headers (RFC 3326), else the cause of an ISUP body.
+// Values of a nation's own (T1.113) are none of Q.850.
 func causeOf(m *sip.Message) cause {
-	c := cause{uint16(reasonCause(m, "Q.850")), uint16(reasonCause(m, "SIP"))}
-	if c.q850 == 0 {
-		c.q850 = isupCause(m.Part("application/isup"))
+	var c cause
+	for v := range m.Values(sip.HeaderReason) {
+		protocol, value, _ := sip.ParseReason(v)
+		switch {
+		case value <= 0 || value >= 1000:
+		case c.q850 == 0 && strings.EqualFold(string(protocol), "Q.850"):
+			c.q850, c.location = uint16(value), locationOf(v)
+		case c.sip == 0 && strings.EqualFold(string(protocol), "SIP"):
+			c.sip = uint16(value)
+		}
+	}
+	i, _ := isupOf(m)
+	if i.Cause.Value == 0 || i.Cause.Coding != isup.CodingITU {
+		return c
+	}
+	if q := uint16(i.Cause.Value); c.q850 == 0 || c.q850 == q && c.location == 0 {
+		c.q850, c.location = q, i.Cause.Location+1
 	}
 	return c
 }
 
-func reasonCause(m *sip.Message, protocol string) int {
-	for v := range m.Values(sip.HeaderReason) {
-		if p, cause, _ := sip.ParseReason(v); strings.EqualFold(string(p), protocol) && cause > 0 && cause < 1000 {
-			return cause
+// locationOf is the location of a Reason (RFC 8606).
+func locationOf(reason []byte) uint8 {
+	told := sip.Param(reason, "location")
+	for i, name := range locations {
+		if name != "" && strings.EqualFold(string(told), name) {
+			return uint8(i)
 		}
 	}
 	return 0
-}
-
-// isupCause is the Q.850 cause of an ISUP REL message: type 0x0c, a pointer to
-// the mandatory variable part, one to the optional part; the cause indicators
-// are a length, the location octet (two where its extension bit is clear) and
-// the cause (ITU-T Q.763 3.12).
-func isupCause(b []byte) uint16 {
-	if len(b) < 2 || b[0] != 0x0c {
-		return 0
-	}
-	at := 1 + int(b[1])
-	if at+2 >= len(b) || b[at] < 2 {
-		return 0
-	}
-	i := at + 1
-	if b[i]&0x80 == 0 {
-		i++ // recommendation octet
-	}
-	if i+1 >= len(b) {
-		return 0
-	}
-	return uint16(b[i+1] & 0x7f)
 }

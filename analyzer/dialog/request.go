@@ -84,6 +84,7 @@ func (t *Table) invite(e *event, c *Call) {
 	}
 	c.addTry(e)
 	c.addProxies(e.m)
+	c.invitedBy(e.m)
 	if c.diverted == "" {
 		c.diverted = diversion(e.m)
 	}
@@ -102,9 +103,8 @@ func (t *Table) firstInvite(e *event, c *Call) {
 	uri, _ := sip.ParseURI(e.m.RequestURI)
 	c.requestUser, c.requestHost = clip(uri.User, maxUser), clip(uri.Host, maxHost)
 	c.callerAgent = clip(agentOf(e.m), maxText)
-	for v := range e.m.Values(sip.HeaderPAssertedIdentity) {
-		c.asserted = clip(v, maxText)
-		break
+	if e.m.Get(sip.HeaderPAssertedIdentity) != nil {
+		c.asserted = "" // that of another hop, see invitedBy
 	}
 	c.keepHeaders(e.m, t.opt.Headers)
 	for _, n := range t.opt.Emergency {

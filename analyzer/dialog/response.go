@@ -74,6 +74,8 @@ func (c *Call) initialResponse(e *event) {
 		c.responded = earlier(c.responded, e.at)
 	}
 	t.cause.take(causeOf(e.m))
+	c.charged(e.m)
+	c.accessed(e.m, B)
 	if status > 100 && status < 300 && (c.calleeAgent == "" || status >= 200) {
 		if a := agentOf(e.m); len(a) > 0 {
 			c.calleeAgent = clip(a, maxText)

@@ -45,7 +45,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 	if l.agent != "" {
 		r.CalleeAgent = text(l.agent)
 	}
-	r.CauseQ850, r.CauseSIP = nonzero(l.cause.q850), nonzero(l.cause.sip)
+	l.cause.row(r)
 	end, noBye := c.legEnd(l)
 	switch {
 	case !l.bye.IsZero():
@@ -116,7 +116,7 @@ func (c *Call) unansweredRow() *record.Call {
 			why.take(l.cause)
 		}
 	}
-	r.CauseQ850, r.CauseSIP = nonzero(why.q850), nonzero(why.sip)
+	why.row(r)
 	final := time.Time{}
 	if !pending {
 		final = later(out.final, c.start)
@@ -184,12 +184,13 @@ func (c *Call) row() *record.Call {
 		Caller:    c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
 		CallerDisplay: text(c.callerDisplay),
 		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
-		AssertedIdentity: text(c.asserted), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
+		AssertedIdentity: text(c.asserted), AssertedNumber: text(c.number()), DivertedFrom: text(c.diverted), DigestUsername: text(c.digestUsername),
 		Headers: c.headers, CallerAgent: text(c.callerAgent), CalleeAgent: text(c.calleeAgent),
 		Transport: c.transport.String(), Proxies: c.proxies,
 		Invites: c.invites, Retransmissions: c.repeatCount, InviteRetransmissions: c.inviteRepeats, Challenges: c.challenges,
 		MediaSeen: "unknown",
 	}
+	c.network.row(r)
 	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())

@@ -298,6 +298,30 @@ func TestNumbers(t *testing.T) {
 		{"busy", []Facts{change(in, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(2), 486 }), change(out, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(1.99), 486 })}, "b>a numbers a 2"},
 		{"two calls of one host", []Facts{in, change(in, func(f *Facts) { f.Start = at(1.5) })}, ""},
 		{"two calls that fit alike", []Facts{in, change(in, func(f *Facts) { f.Src = bob }), change(out, func(f *Facts) { f.Dst = alice })}, "c>b numbers likely 0.47"},
+		{"From is anonymous, P-Asserted-Identity and ISUP are not", []Facts{
+			change(in, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }), change(out, func(f *Facts) { f.Src = box }),
+		}, "b>a numbers a 2"},
+		{"two callers who are anonymous", []Facts{
+			change(in, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }), change(out, func(f *Facts) { f.Caller, f.Calling, f.Src = "anonymous", "2025550177", bob }),
+		}, ""},
+		{"the number of an anonymous caller stays inside the network", []Facts{
+			change(in, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }), change(out, func(f *Facts) { f.Caller = "anonymous" }),
+		}, "b>a numbers a 2"},
+		{"two anonymous callers from one box to one number", []Facts{
+			change(out, func(f *Facts) { f.Caller, f.Calling = "anonymous", "+12025550142" }),
+			change(out, func(f *Facts) {
+				f.Caller, f.Calling, f.Dst, f.Answer, f.End, f.Status, f.Elsewhere = "anonymous", "+12025550177", alice, time.Time{}, at(5), 487, true
+			}),
+		}, ""},
+		{"a routing number goes in, the number called is in ISUP", []Facts{
+			change(in, func(f *Facts) { f.Callee, f.Target, f.Called = "1D047", "1D047", "+442079460123" }), out,
+		}, "b>a numbers a 2"},
+		{"the number called is in ISUP of the second leg", []Facts{
+			in, change(out, func(f *Facts) { f.Callee, f.Target, f.Called = "9990001111", "9990001111", "2079460123" }),
+		}, "b>a numbers a 2"},
+		{"To, Request-URI and ISUP have three numbers", []Facts{
+			in, change(out, func(f *Facts) { f.Callee, f.Called = "5550000", "5550001" }),
+		}, "b>a numbers a 2"},
 		{"a group that rang", []Facts{out, change(out, func(f *Facts) {
 			f.Callee, f.Target, f.Answer, f.End, f.Status, f.Elsewhere = "300", "300", time.Time{}, at(5), 487, true
 		})}, "b>a numbers a 2"},

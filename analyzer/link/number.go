@@ -16,6 +16,7 @@ type Source interface{ Facts() Facts }
 // was seen.
 type Facts struct {
 	Caller, Callee, Target string     // users of From, To and Request-URI
+	Calling, Called        string     // what ISUP and P- headers name them; "" where they do not
 	Src, Dst               netip.Addr // of the first INVITE
 	Start, Answer, End     time.Time
 	Status                 uint16 // final response to the INVITE; 0 where there was none
@@ -24,7 +25,21 @@ type Facts struct {
 
 // begin is what a leg's first INVITE says, as hashes: they are compared only.
 // 0 is nothing.
-type begin struct{ caller, callee, target, src, dst uint64 }
+type begin struct {
+	caller, callee, target, src, dst uint64
+	calling                          uint64 // the caller's number where From has none
+}
+
+// sameCaller reports whether two legs have one caller. "anonymous" is whoever
+// withholds a number: where the network says both, these decide.
+func (b *begin) sameCaller(o *begin) bool {
+	if b.calling != 0 && o.calling != 0 {
+		return b.calling == o.calling
+	}
+	return alike(b.caller, o.caller) || alike(b.calling, o.caller) || alike(b.caller, o.calling)
+}
+
+func alike(x, y uint64) bool { return x != 0 && x == y }
 
 // progress is what became of a leg; times in Unix ns, 0 where not seen.
 type progress struct {
@@ -92,11 +107,34 @@ func number(domain, user string) uint64 {
 	return 0
 }
 
+// begin takes the names of a leg that another leg is likely to have. From may
+// have "anonymous", of which the network says the number. A Request-URI may have a
+// routing number or a device's own name for it, and To the same: then the number
+// beside them is what legs have in common. Where Request-URI and To are two
+// numbers, both are kept.
+func (f *Facts) begin(domain string) begin {
+	target := f.Target
+	if isNumber(f.Called) && (!isNumber(target) || bytes.Equal(digits(target), digits(f.Callee))) {
+		target = f.Called
+	}
+	b := begin{caller: number(domain, f.Caller), callee: number(domain, f.Callee), target: number(domain, target), src: hashAddr(f.Src), dst: hashAddr(f.Dst)}
+	if isNumber(f.Calling) && !isNumber(f.Caller) {
+		b.calling = number(domain, f.Calling)
+	}
+	return b
+}
+
+// isNumber reports whether a user is a telephone number.
+func isNumber(user string) bool {
+	d := digits(user)
+	return len(d) > 1 && len(bytes.Trim(d, "0123456789")) == 0
+}
+
 // number remembers a leg under its numbers, and as a candidate of those that
 // began with them lately.
 func (t *Table) number(l *Leg) {
 	f := l.source.Facts()
-	l.begin = begin{number(l.Domain, f.Caller), number(l.Domain, f.Callee), number(l.Domain, f.Target), hashAddr(f.Src), hashAddr(f.Dst)}
+	l.begin = f.begin(l.Domain)
 	t.age(l.Began)
 	for i, k := range [...]uint64{l.begin.callee, l.begin.target, l.begin.caller + 1} { // those of callers apart
 		if k <= 1 || i == 1 && k == l.begin.callee {
@@ -265,23 +303,22 @@ func (t *Table) begins(in, out *Leg) float64 {
 		return 0
 	}
 	i, o := &in.begin, &out.begin
-	same := func(x, y uint64) bool { return x != 0 && x == y }
 	c := 0.
-	if same(i.callee, o.callee) || same(i.target, o.target) || same(i.callee, o.target) || same(i.target, o.callee) {
+	if alike(i.callee, o.callee) || alike(i.target, o.target) || alike(i.callee, o.target) || alike(i.target, o.callee) {
 		c += 0.3
 	}
-	if same(i.caller, o.caller) {
+	if i.sameCaller(o) {
 		c += 0.2
 	}
 	switch {
-	case same(i.dst, o.src):
+	case alike(i.dst, o.src):
 		c += 0.2
-	case same(i.src, o.src):
-		if !same(i.caller, o.caller) || out.Began.Sub(in.Began).Abs() > atOneTime {
+	case alike(i.src, o.src):
+		if !i.sameCaller(o) || out.Began.Sub(in.Began).Abs() > atOneTime {
 			return 0 // two calls of one host
 		}
 		return likely
-	case same(i.dst, o.dst): // two calls to one host
+	case alike(i.dst, o.dst): // two calls to one host
 		return 0
 	}
 	if c < 0.4 {

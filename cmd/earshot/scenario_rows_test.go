@@ -279,6 +279,10 @@ var scenarioLines = map[string][]string{
 	"dtmf-rtp":        {"answered 200 by caller, media both dtmf, attempts 200+"},
 	"dtmf-info":       {"answered 200 by caller, media both dtmf, attempts 200+"},
 	"isup-body":       {"answered 200 by callee, media both, attempts 200+"},
+	"ims": {
+		"answered 200 by caller, media both, attempts 200+",
+		"answered 200 by caller, media both, attempts 200+",
+	},
 	"compact-headers": {"answered 200 by caller, media both, attempts 200+"},
 	"rfc2543-peer":    {"answered 200 by callee, media both, attempts 200+"},
 	"method-storm":    nil,

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,11 @@ func compareCall(t tester, w synth.CallTruth, r *record.Call) {
 	}
 	if w.DivertedFrom != nil {
 		is("diverted_from", r.DivertedFrom, w.DivertedFrom)
+	}
+	for _, f := range record.Fields(reflect.TypeFor[record.Call]()) {
+		if want, ok := w.Text[f.Name]; ok {
+			is(f.Name, reflect.ValueOf(r).Elem().FieldByIndex(f.Index).Interface(), &want)
+		}
 	}
 	for name, p := range map[string][2]*float64{"a_silent_ms": {r.A.SilentMs, w.ASilentMs}, "b_silent_ms": {r.B.SilentMs, w.BSilentMs}} {
 		within(t, fmt.Sprintf("call %s: %s", w.CallID, name), p[0], p[1], 1)

@@ -138,6 +138,16 @@ func unanswered() *Rows {
 	return &Rows{Calls: []*record.Call{c}, Attempts: []*record.Attempt{try(1.5, relay, 503, "Service Unavailable"), try(0.2, bob, 480, "Temporarily Unavailable")}}
 }
 
+// trunk is an unanswered call of an SIP-I trunk behind an IMS.
+func trunk() *Rows {
+	rows := unanswered()
+	c := rows.Calls[0]
+	c.CauseLocation, c.ISUPCalled, c.ISUPCalling, c.ISUPRedirecting = new("RLN"), new("+442079460123"), new("+12025550142"), new("2079460177")
+	c.AssertedNumber, c.OrigIOI, c.ICID = new("+12025550142"), new("home.example.com"), new("bea7\x1bd7")
+	c.CallerAccessNetwork, c.CallerCell, c.CalleeAccessNetwork = new("3GPP-NR-FDD"), new("0010100010019b01"), new("DSL")
+	return rows
+}
+
 func unscored() *Rows {
 	rows := &Rows{Calls: []*record.Call{answered(20)}, Lacks: []string{"table reports", "column streams.burst_r"}}
 	media(rows, "a", "OPUS", 0, 0, 0, 9, 0)
@@ -208,7 +218,7 @@ func mute() *Rows {
 
 func TestText(t *testing.T) {
 	for name, rows := range map[string]*Rows{
-		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(), "loud": loud(), "mute": mute(),
+		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "trunk": trunk(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(), "loud": loud(), "mute": mute(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Text(rows)

@@ -26,6 +26,7 @@ func (s *story) head() {
 		s.printf(" (domain %s)", clean(c.Domain))
 	}
 	s.printf("\n  %s\n", sentence(s.course()))
+	s.networks()
 	if len(s.attempts) > 1 || len(s.attempts) == 1 && !s.attempts[0].Won && c.State != record.Open {
 		for _, a := range s.attempts {
 			s.printf("  Tried %s: %s\n", target(a), outcome(a))
@@ -123,7 +124,7 @@ func (s *story) course() []string {
 		parts = append(parts, string(c.State))
 	}
 	if c.CauseQ850 != nil {
-		parts = append(parts, fmt.Sprintf("Q.850 cause %d", *c.CauseQ850))
+		parts = append(parts, fmt.Sprintf("Q.850 cause %d%s", *c.CauseQ850, location(c)))
 	}
 	if c.CauseSIP != nil {
 		parts = append(parts, fmt.Sprintf("SIP cause %d", *c.CauseSIP))

@@ -38,9 +38,12 @@ type Call struct {
 	State       State   `json:"state"`
 	FinalStatus *uint16 `json:"final_status"` // of the INVITE that counts; an answered challenge does not
 	FinalReason *string `json:"final_reason"`
-	CauseQ850   *uint16 `json:"cause_q850"` // Reason headers, RFC 3326
+	CauseQ850   *uint16 `json:"cause_q850"` // Reason headers, RFC 3326, else ISUP
 	CauseSIP    *uint16 `json:"cause_sip"`
-	HangupBy    *string `json:"hangup_by"` // caller, callee, network
+	// CauseLocation is where cause_q850 comes from: U, LPN, LN, TN, RLN, RPN, INTL,
+	// BI ... (RFC 8606, Q.850 2.2.3).
+	CauseLocation *string `json:"cause_location"`
+	HangupBy      *string `json:"hangup_by"` // caller, callee, network
 
 	Caller           string  `json:"caller"`
 	Callee           string  `json:"callee"`
@@ -53,9 +56,32 @@ type Call struct {
 	CalleeCountry    *string `json:"callee_country"`
 	RequestUser      *string `json:"request_user"` // Request-URI of the first INVITE
 	RequestHost      *string `json:"request_host"`
-	AssertedIdentity *string `json:"asserted_identity"` // P-Asserted-Identity, RFC 3325
+	AssertedIdentity *string `json:"asserted_identity"` // P-Asserted-Identity, RFC 3325: the first one
+	AssertedNumber   *string `json:"asserted_number"`   // of its tel URI, else of a sip URI whose user is one
 	DivertedFrom     *string `json:"diverted_from"`     // Diversion or History-Info
 	DigestUsername   *string `json:"digest_username"`
+
+	// What an IMS says (RFC 7315, 3GPP TS 24.229), at the hop that says it first.
+	PreferredIdentity   *string `json:"preferred_identity"`    // P-Preferred-Identity: what the device asks to be
+	ServedUser          *string `json:"served_user"`           // P-Served-User, RFC 5502
+	CalledPartyID       *string `json:"called_party_id"`       // P-Called-Party-ID: the identity that was called
+	ICID                *string `json:"icid"`                  // icid-value of P-Charging-Vector
+	OrigIOI             *string `json:"orig_ioi"`              // originating operator, of the same
+	TermIOI             *string `json:"term_ioi"`              // terminating operator
+	VisitedNetwork      *string `json:"visited_network"`       // P-Visited-Network-ID
+	CallerAccessNetwork *string `json:"caller_access_network"` // access type of P-Access-Network-Info: 3GPP-E-UTRAN-FDD, IEEE-802.11 ...
+	CalleeAccessNetwork *string `json:"callee_access_network"`
+	CallerCell          *string `json:"caller_cell"` // of the same: cell, base station, access point or line
+	CalleeCell          *string `json:"callee_cell"`
+
+	// What the ISUP of SIP-I says (ITU-T Q.763, RFC 3204): international numbers as
+	// +E.164, others as their digits.
+	ISUPCalled            *string `json:"isup_called"`
+	ISUPCalling           *string `json:"isup_calling"`
+	ISUPAdditionalCalling *string `json:"isup_additional_calling"` // generic number that the called party is shown
+	ISUPOriginalCalled    *string `json:"isup_original_called"`    // called before any redirection
+	ISUPRedirecting       *string `json:"isup_redirecting"`        // that redirected last
+	ISUPCategory          *uint8  `json:"isup_category"`           // calling party's category: 10 ordinary, 11 priority, 13 test, 15 payphone ...
 
 	Headers     map[string]string `json:"headers"` // those that configuration names
 	CallerAgent *string           `json:"caller_agent"`

@@ -26,9 +26,15 @@ func (m *Message) SDP() []byte {
 // Part gives the body when its Content-Type is contentType (in lower case, without parameters), or the first part of a
 // multipart body, nested ones included, that has this type; nil when there is none.
 func (m *Message) Part(contentType string) []byte {
+	part, _ := m.PartParams(contentType)
+	return part
+}
+
+// PartParams is Part with the parameters of the part's Content-Type, without the ";" before them.
+func (m *Message) PartParams(contentType string) (part, params []byte) {
 	body := m.Body()
 	if len(body) == 0 {
-		return nil
+		return nil, nil
 	}
 	return findPart(m.Get(HeaderContentType), body, contentType, maxNesting)
 }
@@ -41,29 +47,29 @@ func mediaType(contentType []byte) (name, params []byte) {
 
 func isMultipart(name []byte) bool { return len(name) > 10 && equalFold(name[:10], "multipart/") }
 
-func findPart(contentType, body []byte, want string, depth int) []byte {
+func findPart(contentType, body []byte, want string, depth int) (found, foundParams []byte) {
 	name, params := mediaType(contentType)
 	if equalFoldAny(name, want) {
-		return body
+		return body, params
 	}
 	if !isMultipart(name) || depth == 0 {
-		return nil
+		return nil, nil
 	}
 	boundary := boundaryOf(params, body)
 	for len(boundary) > 0 {
 		part, rest, last := nextPart(body, boundary)
 		if part != nil {
 			partType, content := splitPart(part)
-			if found := findPart(partType, content, want, depth-1); found != nil {
-				return found
+			if found, foundParams = findPart(partType, content, want, depth-1); found != nil {
+				return found, foundParams
 			}
 		}
 		if last {
-			return nil
+			return nil, nil
 		}
 		body = rest
 	}
-	return nil
+	return nil, nil
 }
 
 // boundaryOf gives the boundary of a multipart body: the parameter, or what the body's first line says where that is missing.

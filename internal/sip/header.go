@@ -64,6 +64,9 @@ const (
 	HeaderSIPIfMatch
 	HeaderPChargingVector
 	HeaderPAccessNetworkInfo
+	HeaderPVisitedNetworkID
+	HeaderPServedUser
+	HeaderPCalledPartyID
 	HeaderSessionID
 	HeaderTimestamp
 	HeaderDate
@@ -148,6 +151,9 @@ var headerNames = [headerCount]headerName{
 	HeaderSIPIfMatch:         {name: "SIP-If-Match"},
 	HeaderPChargingVector:    {name: "P-Charging-Vector"},
 	HeaderPAccessNetworkInfo: {name: "P-Access-Network-Info", list: true},
+	HeaderPVisitedNetworkID:  {name: "P-Visited-Network-ID", list: true},
+	HeaderPServedUser:        {name: "P-Served-User"},
+	HeaderPCalledPartyID:     {name: "P-Called-Party-ID"},
 	HeaderSessionID:          {name: "Session-ID"},
 	HeaderTimestamp:          {name: "Timestamp"},
 	HeaderDate:               {name: "Date"},

@@ -27,3 +27,16 @@ func DigestParam(header []byte, name string) []byte {
 	}
 	return v
 }
+
+// Param gives a parameter of a list that semicolons divide, by name in any case, without quotes; nil when it is not there.
+// It reads what stands behind a header's value, and headers that are nothing else, as P-Charging-Vector (RFC 7315 section 5.6).
+func Param(list []byte, name string) []byte {
+	v, _ := param(list, ';', name)
+	return v
+}
+
+// HasParam reports whether a list that semicolons divide has a parameter, with or without a value.
+func HasParam(list []byte, name string) bool {
+	_, ok := param(list, ';', name)
+	return ok
+}

@@ -142,6 +142,22 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestPartParams(t *testing.T) {
+	var m Message
+	m.Parse([]byte("INVITE sip:a@b SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n" +
+		"--b\r\nContent-Type: application/ISUP ; version=\"ansi00\";base=ansi88;x\r\n\r\n\x0c\r\n--b--\r\n"))
+	part, params := m.PartParams("application/isup")
+	if string(part) != "\x0c" || string(Param(params, "Version")) != "ansi00" || string(Param(params, "base")) != "ansi88" {
+		t.Errorf("%q with %q", part, params)
+	}
+	if !HasParam(params, "x") || HasParam(params, "y") || Param(params, "y") != nil {
+		t.Errorf("parameters of %q", params)
+	}
+	if part, params := m.PartParams("text/plain"); part != nil || params != nil {
+		t.Errorf("%q with %q of nothing", part, params)
+	}
+}
+
 func TestBodyAndParts(t *testing.T) {
 	const isup = "\x01\x11\x00\r\n--x\x00"
 	mixed := "preamble\r\n--b1\r\nContent-Type: application/isup;version=ansi\r\nContent-Disposition: signal\r\n\r\n" + isup +

@@ -125,7 +125,7 @@ func TestMigrateOnceThoughManyStart(t *testing.T) {
 	}
 	wg.Wait()
 	s := migrated(t, dsn, store.Options{})
-	if got := rows(t, s, "SELECT groupArray(concat(toString(version), name)) FROM (SELECT * FROM schema_migrations ORDER BY version)"); got != `"[""1calls"",""2attempts"",""3streams"",""4intervals"",""5messages"",""6drops"",""7reports"",""8reports_streams"",""9perceptual"",""10video"",""11signal"",""12jitter_buffer"",""13scores"",""14links"",""15segments""]"` {
+	if got := rows(t, s, "SELECT groupArray(concat(toString(version), name)) FROM (SELECT * FROM schema_migrations ORDER BY version)"); got != `"[""1calls"",""2attempts"",""3streams"",""4intervals"",""5messages"",""6drops"",""7reports"",""8reports_streams"",""9perceptual"",""10video"",""11signal"",""12jitter_buffer"",""13scores"",""14links"",""15segments"",""16ims_isup""]"` {
 		t.Errorf("migrations noted: %s", got)
 	}
 	exec(t, s, "INSERT INTO schema_migrations (version, name, checksum) VALUES (99, 'future', 'x')")
@@ -136,6 +136,18 @@ func TestMigrateOnceThoughManyStart(t *testing.T) {
 	exec(t, s, "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, 'calls', 'other')")
 	if err := s.Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "0001_calls") {
 		t.Errorf("database of another build: %v", err)
+	}
+}
+
+// TestLegsHasAllOfCalls: a migration that adds columns to calls makes the view
+// legs anew.
+func TestLegsHasAllOfCalls(t *testing.T) {
+	s := migrated(t, database(t), store.Options{})
+	columns := func(table string) string {
+		return rows(t, s, "SELECT name FROM system.columns WHERE database = 'earshot' AND table = '"+table+"' ORDER BY name")
+	}
+	if calls, legs := columns("calls"), columns("legs"); calls != legs || !strings.Contains(legs, "session_id") {
+		t.Errorf("columns of legs:\n%s\nof calls:\n%s", legs, calls)
 	}
 }
 

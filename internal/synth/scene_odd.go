@@ -19,20 +19,30 @@ func isup(message []byte, x *sdp) mod {
 	return withBody("multipart/mixed;boundary="+boundary, body)
 }
 
-// The ISUP messages, in the form of ITU-T Q.763.
+// The ISUP messages, in the form of ITU-T Q.763: see internal/isup.
 var (
-	// IAM: nature of connection, forward call indicators, calling party's
-	// category, 3.1 kHz audio, called number 442079460123 (international).
-	isupIAM = []byte{0x01, 0x00, 0x60, 0x01, 0x0a, 0x03, 0x02, 0x00, 0x08, 0x04, 0x10, 0x44, 0x02, 0x97, 0x64, 0x10, 0x32}
+	// The caller's number is withheld: From has none, ISUP has.
+	isupIAM = []byte{
+		0x01,             // initial address
+		0x00,             // nature of connection: no satellite, no continuity check
+		0x60, 0x01, 0x0a, // forward call indicators; category: ordinary
+		0x03,       // 3.1 kHz audio
+		0x02, 0x0a, // pointers: called party number, optional part
+		0x08, 0x04, 0x10, 0x44, 0x02, 0x97, 0x64, 0x10, 0x32, // called: international, E.164, 442079460123
+		0x0a, 0x08, 0x84, 0x17, 0x21, 0x20, 0x55, 0x05, 0x41, 0x02, // calling: odd, international, restricted, network provided, 12025550142
+		0x0b, 0x07, 0x03, 0x10, 0x02, 0x97, 0x64, 0x10, 0x77, // redirecting: national, 2079460177
+		0x00, // end of optional parameters
+	}
 	isupACM = []byte{0x06, 0x14, 0x04, 0x00} // backward call indicators: subscriber free
 	isupANM = []byte{0x09, 0x00}
-	isupREL = []byte{0x0c, 0x02, 0x00, 0x02, 0x80, 0x80 | 16} // ITU, user; normal call clearing
+	isupREL = []byte{0x0c, 0x02, 0x00, 0x02, 0x84, 0x80 | 16} // ITU, public network serving the remote user; normal call clearing
 	isupRLC = []byte{0x10, 0x00}
 )
 
-// isupBody: multipart/mixed with application/isup and SDP. SDP found, Q.850
-// cause 16 from the REL.
+// isupBody: multipart/mixed with application/isup and SDP. SDP found, numbers
+// from the IAM, Q.850 cause 16 and its location from the REL.
 func isupBody(s *script) {
+	s.alice.user, s.alice.display = "anonymous", "Anonymous"
 	s.alice.agent, s.bob.agent = "Cisco-SIPGateway/IOS-17.6", "Sonus SBC 5400"
 	d := s.call(s.alice, s.bob)
 	mime := with("MIME-Version", "1.0")
@@ -46,7 +56,9 @@ func isupBody(s *script) {
 	d.talk(4 * time.Second)
 	bye := d.request(s.bob, "BYE", mime, isup(isupREL, nil))
 	d.reply(bye, 200, mime, isup(isupRLC, nil))
-	s.row(d, record.Answered, row{start: inv, ring: ringing, answer: ok, end: bye, by: "callee", q850: cause(16)})
+	s.row(d, record.Answered, row{start: inv, ring: ringing, answer: ok, end: bye, by: "callee", q850: cause(16), text: map[string]string{
+		"isup_calling": "+12025550142", "isup_called": "+442079460123", "isup_redirecting": "2079460177", "cause_location": "RLN",
+	}})
 }
 
 // compactHeaders: i, f, t, v, m, c, l, k. As the long forms.

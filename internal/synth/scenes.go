@@ -74,6 +74,7 @@ func scenes() []scene {
 		{"dtmf-rtp", dtmfRTP},
 		{"dtmf-info", dtmfInfo},
 		{"isup-body", isupBody},
+		{"ims", ims},
 		{"compact-headers", compactHeaders},
 		{"rfc2543-peer", rfc2543Peer},
 		{"method-storm", methodStorm},

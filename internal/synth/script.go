@@ -296,6 +296,7 @@ type row struct {
 	challenges, retransmissions, invites, attempts *uint32
 	q850, sip                                      *uint16
 	diverted                                       string
+	text                                           map[string]string // other columns of text, by name
 	session                                        *dialog
 	mediaSeen                                      string
 	unseen                                         bool // media goes on where the tap sees none of it
@@ -316,7 +317,7 @@ func (s *script) row(d *dialog, state record.State, w row) {
 		CallID: d.callID, FromTag: d.fromTag, Caller: d.a.user, Callee: d.called(d.b).user, State: state,
 		StartTime: when(w.start), RingTime: when(w.ring), AnswerTime: when(w.answer), EndTime: when(w.end),
 		Challenges: w.challenges, Retransmissions: w.retransmissions, Invites: w.invites, Attempts: w.attempts,
-		CauseQ850: w.q850, CauseSIP: w.sip, Session: d.callID, Flags: append([]string{}, w.flags...),
+		CauseQ850: w.q850, CauseSIP: w.sip, Text: w.text, Session: d.callID, Flags: append([]string{}, w.flags...),
 	}
 	slices.Sort(c.Flags)
 	if d.a.old {

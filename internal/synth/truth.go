@@ -57,6 +57,8 @@ type CallTruth struct {
 	CauseSIP        *uint16 `json:"cause_sip,omitempty"`
 	DivertedFrom    *string `json:"diverted_from,omitempty"`
 	MediaSeen       *string `json:"media_seen,omitempty"`
+	// Text are more columns, by name.
+	Text map[string]string `json:"text,omitempty"`
 	// Session is the Call-ID of the leg that begins the end-to-end call, for
 	// whoever links legs; rows with the same Session have one session_id.
 	Session string `json:"session"`
