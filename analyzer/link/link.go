@@ -102,10 +102,10 @@ type Leg struct {
 	evidence *evidences
 	streams  *stream // chained by sibling
 
-	candidates []*Leg  // that began at its time with a number of its
-	crowd      float64 // how alike those are that were too many
-	invited    bool    // its first INVITE was taken
-	told       bool    // a row says which session it is of
+	candidates []candidate // that began at its time with a number of its
+	crowd      float64     // how alike those are that were too many
+	invited    bool        // its first INVITE was taken
+	told       bool        // a row says which session it is of
 	forgotten  bool
 }
 
@@ -158,13 +158,13 @@ type Table struct {
 	emit     func(Link)
 	legs     map[uint64]*Leg // by domain and Call-ID
 	mentions map[uint64][]mention
-	keys     map[uint64][]*Leg    // by evidence
-	common   map[uint64]struct{}  // evidence that identifies nobody
-	streams  map[uint64]*stream   // by domain and SSRC, chained by next
-	numbers  map[uint64]*numbered // the latest leg of a number, chained by before
-	recent   []*numbered          // all in numbers, in order
-	old      []*Leg               // whose row is written, in that order
-	asked    []asked              // REFERs that wait for their INVITE
+	keys     map[uint64][]*Leg   // by evidence
+	common   map[uint64]struct{} // evidence that identifies nobody
+	streams  map[uint64]*stream  // by domain and SSRC, chained by next
+	numbers  map[uint64][]*Leg   // the latest that began under a number
+	recent   []numbered          // in order
+	old      []*Leg              // whose row is written, in that order
+	asked    []asked             // REFERs that wait for their INVITE
 
 	Counters Counters
 }
@@ -174,7 +174,7 @@ func New(opt Options, emit func(Link)) *Table {
 	opt.MaxLegs = max(opt.MaxLegs, 1)
 	return &Table{
 		opt: opt, emit: emit, legs: map[uint64]*Leg{}, mentions: map[uint64][]mention{}, keys: map[uint64][]*Leg{}, common: map[uint64]struct{}{},
-		streams: map[uint64]*stream{}, numbers: map[uint64]*numbered{},
+		streams: map[uint64]*stream{}, numbers: map[uint64][]*Leg{},
 	}
 }
 

@@ -2,7 +2,6 @@ package link
 
 import (
 	"bytes"
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -76,9 +75,8 @@ const (
 
 // numbered is a leg that lately began under a number.
 type numbered struct {
-	leg    *Leg
-	key    uint64
-	before *numbered // the one that began under it before
+	leg *Leg
+	key uint64
 }
 
 // digits is what two forms of one number have in common: its last seven
@@ -140,55 +138,67 @@ func (t *Table) number(l *Leg) {
 		if k <= 1 || i == 1 && k == l.begin.callee {
 			continue
 		}
-		n := 0
-		for o := t.numbers[k]; o != nil && n < maxRecent; o, n = o.before, n+1 {
-			if o.leg == l || o.leg.forgotten || slices.Contains(l.candidates, o.leg) || l.Began.Sub(o.leg.Began).Abs() > t.opt.Window+slack {
+		list := t.numbers[k]
+		for _, o := range slices.Backward(list) {
+			if o == l || o.forgotten || slices.ContainsFunc(l.candidates, func(c candidate) bool { return c.leg == o }) {
 				continue
 			}
-			if t.alike(l, o.leg) > 0 {
-				t.candidate(l, o.leg)
-				t.candidate(o.leg, l)
+			if alike := t.alike(l, o); alike > 0 {
+				l.consider(o, alike)
+				o.consider(l, alike)
 			}
 		}
-		is := &numbered{l, k, t.numbers[k]}
-		t.numbers[k] = is
-		t.recent = append(t.recent, is)
+		if len(list) >= maxRecent {
+			list = slices.Delete(list, 0, 1)
+		}
+		t.numbers[k] = append(list, l)
+		t.recent = append(t.recent, numbered{l, k})
 	}
 }
 
 // alike is what the INVITEs of two legs say of them, whichever came first.
 func (t *Table) alike(l, o *Leg) float64 { return max(t.begins(l, o), t.begins(o, l)) }
 
-// candidate keeps those that are most alike.
-func (t *Table) candidate(l, o *Leg) {
+// candidate is a leg to compare another one with, and how alike they began.
+type candidate struct {
+	leg   *Leg
+	alike float64
+}
+
+// consider keeps the candidates that are most alike.
+func (l *Leg) consider(o *Leg, alike float64) {
 	if len(l.candidates) < maxCandidates {
-		l.candidates = append(l.candidates, o)
+		l.candidates = append(l.candidates, candidate{o, alike})
 		return
 	}
-	least := slices.MinFunc(l.candidates, func(x, y *Leg) int { return cmp.Compare(t.alike(l, x), t.alike(l, y)) })
-	if t.alike(l, least) < t.alike(l, o) {
-		l.candidates[slices.Index(l.candidates, least)], o = o, least
+	if alike <= l.crowd { // as many as that were there before
+		return
 	}
-	l.crowd = max(l.crowd, t.alike(l, o))
+	least := 0
+	for i := range l.candidates {
+		if l.candidates[i].alike < l.candidates[least].alike {
+			least = i
+		}
+	}
+	c := &l.candidates[least]
+	if l.crowd = min(alike, c.alike); alike > c.alike {
+		*c = candidate{o, alike}
+	}
 }
 
 // age drops what began longer ago than the window.
 func (t *Table) age(now time.Time) {
 	for len(t.recent) > 0 && t.recent[0].leg.Began.Before(now.Add(-t.opt.Window-slack)) {
 		old := t.recent[0]
-		t.recent[0] = nil
+		t.recent[0] = numbered{}
 		t.recent = t.recent[1:]
-		if t.numbers[old.key] == old {
+		switch list := t.numbers[old.key]; {
+		case len(list) == 0 || list[0] != old.leg: // more of them came than are kept
+		case len(list) == 1:
 			delete(t.numbers, old.key)
-		} else {
-			for o := t.numbers[old.key]; o != nil; o = o.before {
-				if o.before == old {
-					o.before = nil
-					break
-				}
-			}
+		default:
+			t.numbers[old.key] = slices.Delete(list, 0, 1)
 		}
-		old.leg = nil
 	}
 }
 
@@ -221,7 +231,8 @@ func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 	}
 	is := l.now()
 	var most, next, have float64
-	for _, o := range l.candidates {
+	for _, c := range l.candidates {
+		o := c.leg
 		if o.forgotten {
 			continue
 		}
