@@ -1,0 +1,240 @@
+package dialog
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// moment is what happens in an INVITE transaction at one hop.
+type moment uint8
+
+const (
+	sent     moment = iota // the INVITE
+	trying                 // first 100
+	progress               // first 18x
+	ringing                // first 180
+	ended                  // final response
+	acked                  // first ACK behind it
+	moments
+)
+
+// clocked is when the moments of a transaction were seen, and by which node:
+// two nodes may see one hop, and each has a clock of its own.
+type clocked struct {
+	at   [moments]int64 // Unix time in us; 0 is never
+	node [moments]uint8 // in the order of Call.nodes, from 1; 0 is one too many
+}
+
+// note takes the earliest time of the node that saw the INVITE, where that
+// one saw the moment; else the first that came.
+func (k *clocked) note(m moment, at time.Time, node uint8) {
+	us := at.UnixMicro()
+	switch known, ours := k.at[m] != 0, node == k.node[sent]; {
+	case !known, ours && k.node[m] != node:
+		k.at[m], k.node[m] = us, node
+	case k.node[m] == node:
+		k.at[m] = min(k.at[m], us)
+	}
+}
+
+// gap is the time from a moment here to one at another hop. It is known where
+// one clock saw both, in this order: a capture may swap two packets.
+func (k *clocked) gap(from moment, o *clocked, to moment) *float64 {
+	us := o.at[to] - k.at[from]
+	if k.at[from] == 0 || o.at[to] == 0 || k.node[from] != o.node[to] || k.node[from] == 0 || us < 0 {
+		return nil
+	}
+	return new(float64(us) / 1000)
+}
+
+// after is the time from the INVITE to a moment.
+func (k *clocked) after(m moment) *float64 { return k.gap(sent, k, m) }
+
+// clock is the number of a node among those that saw the call.
+func (c *Call) clock(node string) uint8 {
+	c.sawNode(node)
+	if node == "" { // a capture that nobody named
+		return 255
+	}
+	return uint8(slices.Index(c.nodes, node) + 1)
+}
+
+// noteResponse notes a response to the INVITE of a try.
+func (t *try) noteResponse(e *event, node uint8) {
+	switch status := e.m.Status; {
+	case status == 100:
+		t.seen.note(trying, e.at, node)
+	case status > 100 && status < 180, status > 189 && status < 200:
+	case status < 200:
+		t.seen.note(progress, e.at, node)
+		if status == 180 {
+			t.seen.note(ringing, e.at, node)
+		}
+	default:
+		t.seen.note(ended, e.at, node)
+	}
+	t.repeated(e, node)
+}
+
+// repeated counts what the node that saw the INVITE saw again.
+func (t *try) repeated(e *event, node uint8) {
+	if e.repeat && node == t.seen.node[sent] && t.repeats < 1<<16-1 {
+		t.repeats++
+	}
+}
+
+// noteACK notes the ACK to a final response. That to a refusal has the branch
+// of the INVITE; that to a 2xx has its own (RFC 3261 section 13.2.2.4), and is
+// known by the way it takes. One that passes by the proxies is of no hop.
+func (c *Call) noteACK(e *event) {
+	var t *try
+	if t = c.findTry(branchOf(e.via, e), e.cseq); t == nil {
+		i := slices.IndexFunc(c.tries, func(t *try) bool {
+			return t.cseq == e.cseq && t.status >= 200 && t.status < 300 && t.src.Addr() == e.p.Src.Addr() && t.dst.Addr() == e.p.Dst.Addr()
+		})
+		if i < 0 {
+			return
+		}
+		t = c.tries[i]
+	}
+	t.seen.note(acked, e.at, c.clock(e.p.Node))
+}
+
+// parentOf is the nearest earlier hop at which the INVITE of a try was seen,
+// nil where there is none.
+func (c *Call) parentOf(t *try) *try {
+	if !t.hasParent {
+		return nil
+	}
+	for _, branch := range t.chain { // from the nearest on
+		for _, o := range c.tries {
+			if o != t && o.cseq == t.cseq && o.self == branch && !o.start.IsZero() {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
+// Hops gives a row for each INVITE transaction at each hop, where the call was
+// seen at more than one: else its attempts say as much.
+func (c *Call) Hops() []*record.Hop {
+	if !slices.ContainsFunc(c.tries, func(t *try) bool { return t.hasParent }) {
+		return nil
+	}
+	parents := make([]*try, len(c.tries))
+	for i, t := range c.tries {
+		parents[i] = c.parentOf(t)
+	}
+	var out []*record.Hop
+	for i, t := range c.tries {
+		if t.start.IsZero() || t.stand {
+			continue // without its INVITE nothing says where it belongs
+		}
+		var branches []*try // of the same box
+		for j, o := range c.tries {
+			if parents[i] != nil && parents[j] == parents[i] {
+				branches = append(branches, o)
+			}
+		}
+		out = append(out, c.hopRow(t, parents[i], branches))
+	}
+	slices.SortStableFunc(out, func(x, y *record.Hop) int { return cmp.Compare(x.CSeq, y.CSeq) })
+	return out
+}
+
+func (c *Call) hopRow(t, parent *try, branches []*try) *record.Hop {
+	h := &record.Hop{
+		Domain: c.domain, FirstSeen: t.firstSeen(), CallID: c.callID, FromTag: c.fromTag,
+		CSeq: t.cseq, Hop: t.hops, Branch: t.branch, SrcIP: t.src.Addr(), SrcPort: t.src.Port(), DstIP: t.dst.Addr(), DstPort: t.dst.Port(),
+		Transport: t.transport.String(), StartTime: micro(time.UnixMicro(t.seen.at[sent])), Retransmissions: uint32(t.repeats),
+		TryingMs: t.seen.after(trying), ProgressMs: t.seen.after(progress), RingMs: t.seen.after(ringing), FinalMs: t.seen.after(ended),
+		AckMs: t.seen.gap(ended, &t.seen, acked),
+	}
+	if n := t.seen.node[sent]; n > 0 && int(n) <= len(c.nodes) {
+		h.Node = c.nodes[n-1]
+	}
+	if t.status != 0 {
+		h.Status = new(t.status)
+	}
+	if !t.hasChild {
+		h.BeyondMs = h.FinalMs
+	}
+	if parent == nil {
+		return h
+	}
+	h.ParentBranch, h.Clocks = new(parent.branch), new("same")
+	if t.seen.node[sent] != parent.seen.node[sent] || t.seen.node[sent] == 0 {
+		h.Clocks = new("different")
+	}
+	h.ForwardMs = parent.seen.gap(sent, &t.seen, sent)
+	h.ForwardWaitMs = t.waited(branches, 0, t.seen.at[sent])
+	if !answers(t, parent, branches) {
+		return h
+	}
+	h.ReturnMs = t.seen.gap(ended, &parent.seen, ended)
+	switch {
+	case t.status < 300: // goes on at once (RFC 3261 section 16.7)
+		h.ReturnWaitMs = new(0.)
+	case h.ReturnMs != nil:
+		h.ReturnWaitMs = t.waited(branches, t.seen.at[ended], parent.seen.at[ended])
+	}
+	// Each of the two times is of one clock, however far apart the clocks are.
+	if whole := parent.seen.after(ended); whole != nil && h.FinalMs != nil && *whole >= *h.FinalMs {
+		h.PassedMs = new(round(*whole - *h.FinalMs))
+	}
+	return h
+}
+
+// answers reports whether the final response of parent is that of t: the same
+// one, or a refusal that the box made of it when no branch was left. A 503 is
+// passed on as a 500 (RFC 3261 section 16.7).
+func answers(t, parent *try, branches []*try) bool {
+	if t.status == 0 || parent.status == 0 {
+		return false
+	}
+	if t.status == parent.status && t.toTag == parent.toTag {
+		return true
+	}
+	if t.status < 300 || parent.status < 300 {
+		return false
+	}
+	return !slices.ContainsFunc(branches, func(o *try) bool {
+		return o.status < 300 || o.status == parent.status && o.toTag == parent.toTag || o.seen.at[ended] > t.seen.at[ended]
+	})
+}
+
+// waited is for how long of a time a box waited for others of its branches:
+// one tried before that had not failed yet, or one that had still to end. The
+// time is by the clock that saw t; it is unknown where another node saw one of
+// the others.
+func (t *try) waited(branches []*try, from, to int64) *float64 {
+	var pending [][2]int64
+	for _, o := range branches {
+		if o == t || o.seen.at[sent] >= to || o.start.IsZero() {
+			continue
+		}
+		if o.seen.node[sent] != t.seen.node[sent] {
+			return nil
+		}
+		end := to
+		if at := o.seen.at[ended]; at != 0 && o.seen.node[ended] == o.seen.node[sent] {
+			end = min(end, at)
+		}
+		if begin := max(from, o.seen.at[sent]); begin < end {
+			pending = append(pending, [2]int64{begin, end})
+		}
+	}
+	slices.SortFunc(pending, func(x, y [2]int64) int { return cmp.Compare(x[0], y[0]) })
+	sum := int64(0)
+	for _, p := range pending {
+		if p[1] > from {
+			sum += p[1] - max(from, p[0])
+			from = p[1]
+		}
+	}
+	return new(float64(sum) / 1000)
+}
