@@ -58,6 +58,7 @@ func readScenario(t *testing.T, name string, seed int64) (*records, synth.Truth)
 	}
 	compareCalls(t, truth.Calls, got.calls)
 	compareStreams(t, truth.Streams, got)
+	compareHops(t, truth.Hops, got.hops)
 	return got, truth
 }
 
