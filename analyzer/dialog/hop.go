@@ -53,6 +53,42 @@ func (k *clocked) gap(from moment, o *clocked, to moment) *float64 {
 // after is the time from the INVITE to a moment.
 func (k *clocked) after(m moment) *float64 { return k.gap(sent, k, m) }
 
+// ahead is how far the clock of this hop is ahead of the one of the hop before,
+// and by how much that may be wrong at most, us. No message comes out of a box
+// before it went in: the INVITE bounds the offset from above, each response
+// that the box passed on from below, and the middle is the estimate, as NTP's
+// (RFC 5905 section 8).
+func (k *clocked) ahead(before *clocked, answered, alone bool) (offset, most int64, ok bool) {
+	bound := func(m moment) (us int64, ok bool) {
+		return k.at[m] - before.at[m], k.at[m] != 0 && before.at[m] != 0 && k.node[m] == k.node[sent] && before.node[m] == before.node[sent] && k.node[m] != 0 && before.node[m] != 0
+	}
+	high, ok := bound(sent)
+	low, both := bound(ended)
+	if !ok || !both || !answered || low > high {
+		return 0, 0, false
+	}
+	if alone { // else a provisional response may be that of another branch
+		for _, m := range [...]moment{progress, ringing} {
+			if us, ok := bound(m); ok && us <= high { // else the box made its own
+				low = max(low, us)
+			}
+		}
+	}
+	return (low + high) / 2, (high - low + 1) / 2, true
+}
+
+// shifted are the moments that one node saw, by a clock that is ahead, of
+// another node.
+func (k *clocked) shifted(us int64, node uint8) *clocked {
+	out := &clocked{}
+	for m, at := range k.at {
+		if at != 0 && k.node[m] == k.node[sent] {
+			out.at[m], out.node[m] = at+us, node
+		}
+	}
+	return out
+}
+
 // clock is the number of a node among those that saw the call.
 func (c *Call) clock(node string) uint8 {
 	c.sawNode(node)
@@ -167,20 +203,26 @@ func (c *Call) hopRow(t, parent *try, branches []*try) *record.Hop {
 		return h
 	}
 	h.ParentBranch, h.Clocks = new(parent.branch), new("same")
+	answered := answers(t, parent, branches)
+	before := &parent.seen // by the clock of t, where that is known
 	if t.seen.node[sent] != parent.seen.node[sent] || t.seen.node[sent] == 0 {
 		h.Clocks = new("different")
+		if off, most, ok := t.seen.ahead(before, answered, len(branches) == 1); ok {
+			h.Clocks, h.ClockOffsetMs, h.ClockErrorMs = new("corrected"), new(float64(off)/1000), new(float64(most)/1000)
+			before = before.shifted(off, t.seen.node[sent])
+		}
 	}
-	h.ForwardMs = parent.seen.gap(sent, &t.seen, sent)
+	h.ForwardMs = before.gap(sent, &t.seen, sent)
 	h.ForwardWaitMs = t.waited(branches, 0, t.seen.at[sent])
-	if !answers(t, parent, branches) {
+	if !answered {
 		return h
 	}
-	h.ReturnMs = t.seen.gap(ended, &parent.seen, ended)
+	h.ReturnMs = t.seen.gap(ended, before, ended)
 	switch {
 	case t.status < 300: // goes on at once (RFC 3261 section 16.7)
 		h.ReturnWaitMs = new(0.)
 	case h.ReturnMs != nil:
-		h.ReturnWaitMs = t.waited(branches, t.seen.at[ended], parent.seen.at[ended])
+		h.ReturnWaitMs = t.waited(branches, t.seen.at[ended], before.at[ended])
 	}
 	// Each of the two times is of one clock, however far apart the clocks are.
 	if whole := parent.seen.after(ended); whole != nil && h.FinalMs != nil && *whole >= *h.FinalMs {

@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -55,6 +56,9 @@ func briefHop(h *record.Hop) string {
 	}
 	if h.Clocks != nil {
 		clocks = *h.Clocks
+	}
+	if h.ClockOffsetMs != nil {
+		clocks += fmt.Sprintf(" %g+-%g", *h.ClockOffsetMs, *h.ClockErrorMs)
 	}
 	return fmt.Sprintf("%d %s<%s %s %s; %s %s", h.Hop, cut(&h.Branch), cut(h.ParentBranch), status, millis(h.FinalMs), clocks,
 		millis(h.ForwardMs, h.ForwardWaitMs, h.ReturnMs, h.ReturnWaitMs, h.PassedMs, h.BeyondMs))
@@ -129,7 +133,30 @@ func TestHops(t *testing.T) {
 0     a>p INVITE A/  1       via=1    node=x
 7.004 p>b INVITE A/  1       via=2|1  node=y
 9     b>p 200    A/B 1INVITE via=2|1  node=y
-2.002 p>a 200    A/B 1INVITE via=1    node=x`, "0 1<- 200 2002; - - - - - - -\n1 2<1 200 1996; different - 0 - 0 6 1996"},
+2.002 p>a 200    A/B 1INVITE via=1    node=x`, "0 1<- 200 2002; - - - - - - -\n1 2<1 200 1996; corrected 7001+-3 3 0 3 0 6 1996"},
+		{"an early 180 tells the clocks better, and so who took the time", `
+0     a>p INVITE A/  1       via=1    node=x
+7.004 p>b INVITE A/  1       via=2|1  node=y
+7.5   b>p 180    A/B 1INVITE via=2|1  node=y
+0.502 p>a 180    A/B 1INVITE via=1    node=x
+9     b>p 200    A/B 1INVITE via=2|1  node=y
+2.402 p>a 200    A/B 1INVITE via=1    node=x`, "0 1<- 200 2402; - - - - - - -\n1 2<1 200 1996; corrected 7001+-3 3 0 403 0 406 1996"},
+		{"a proxy that rings by itself tells nothing of clocks", `
+0     a>p INVITE A/  1       via=1    node=x
+0.002 p>a 180    A/P 1INVITE via=1    node=x
+7.004 p>b INVITE A/  1       via=2|1  node=y
+7.5   b>p 180    A/B 1INVITE via=2|1  node=y
+9     b>p 200    A/B 1INVITE via=2|1  node=y
+2.002 p>a 200    A/B 1INVITE via=1    node=x`, "0 1<- 200 2002; - - - - - - -\n1 2<1 200 1996; corrected 7001+-3 3 0 3 0 6 1996"},
+		{"nobody knows the clocks of nodes that saw no answer pass", `
+0     a>p INVITE A/  1       via=1    node=x
+7.004 p>b INVITE A/  1       via=2|1  node=y
+9     b>p 200    A/B 1INVITE via=2|1  node=y`, "0 1<- - -; - - - - - - -\n1 2<1 200 1996; different - 0 - - - 1996"},
+		{"clocks that were set meanwhile", `
+0     a>p INVITE A/  1       via=1    node=x
+7.004 p>b INVITE A/  1       via=2|1  node=y
+19    b>p 200    A/B 1INVITE via=2|1  node=y
+2.002 p>a 200    A/B 1INVITE via=1    node=x`, "0 1<- 200 2002; - - - - - - -\n1 2<1 200 11996; different - 0 - 0 - 11996"},
 		{"two nodes see one hop: that of its INVITE counts", `
 0     a>p INVITE A/  1       via=1    node=x
 0.004 p>b INVITE A/  1       via=2|1  node=x
@@ -193,6 +220,7 @@ func TestHopsAddUp(tb *testing.T) {
 		depth := rapid.IntRange(2, 8).Draw(t, "hops")
 		nodes := rapid.IntRange(1, 2).Draw(t, "nodes")
 		took := rapid.SliceOfN(rapid.IntRange(0, 5_000_000), 2*depth, 2*depth).Draw(t, "microseconds")
+		boxes := slices.Clone(took) // what was waited for before each message
 		var lines []string
 		us := 0
 		via := func(i int) string {
@@ -227,11 +255,16 @@ func TestHopsAddUp(tb *testing.T) {
 		}
 		slices.SortFunc(rows, func(x, y *record.Hop) int { return int(x.Hop) - int(y.Hop) })
 		for i, h := range rows[1:] {
-			same := 0.
-			if nodes == 1 {
-				same = *h.ForwardMs + *h.ReturnMs - *h.PassedMs
-			} else if h.ForwardMs != nil || h.ReturnMs != nil || *h.Clocks != "different" {
-				t.Fatalf("%s compares clocks", briefHop(h))
+			same := *h.ForwardMs + *h.ReturnMs - *h.PassedMs
+			off, most := 0., 0.
+			if nodes > 1 {
+				off, most = *h.ClockOffsetMs, *h.ClockErrorMs
+			}
+			if truth := float64(boxes[i+1]) / 1000; math.Abs(*h.ForwardMs-truth) > most+0.0015 {
+				t.Fatalf("hop %d was sent on after %g ms:\n%s", h.Hop, truth, briefHops(rows))
+			}
+			if truth := []float64{-7000, 7000}[h.Hop%2]; nodes > 1 && math.Abs(off-truth) > most+0.0015 {
+				t.Fatalf("the clock of hop %d is %g ms ahead:\n%s", h.Hop, truth, briefHops(rows))
 			}
 			if d := *rows[i].FinalMs - *h.PassedMs - *h.FinalMs; max(d, -d, same, -same) > 0.0015 {
 				t.Fatalf("hop %d does not add up:\n%s", h.Hop, briefHops(rows))

@@ -8,8 +8,9 @@ import (
 // Hop is one INVITE transaction at one hop of a call that was seen at more than
 // one. Between the hop of ParentBranch and this one is a box, at SrcIP: a
 // proxy. Times are of packets at the capture points; each is the difference of
-// two times of one node's clock, NULL where two nodes would have to be
-// compared, or where the capture had the two in the wrong order.
+// two times of one node's clock, NULL where two nodes whose clocks
+// nobody knows would have to be compared, or where the capture had the two in
+// the wrong order.
 type Hop struct {
 	Domain       string     `json:"domain"`
 	FirstSeen    time.Time  `json:"first_seen"`
@@ -37,7 +38,9 @@ type Hop struct {
 
 	// FinalMs of the hop before is ForwardMs, FinalMs and ReturnMs of this one,
 	// where its final response is the one of this hop.
-	Clocks        *string  `json:"clocks"` // same, different: of the nodes that saw this hop and the one before
+	Clocks        *string  `json:"clocks"`          // same, corrected, different: of the nodes that saw this hop and the one before
+	ClockOffsetMs *float64 `json:"clock_offset_ms"` // of corrected ones: how far Node is ahead of the other
+	ClockErrorMs  *float64 `json:"clock_error_ms"`  // and by how much that, ForwardMs and ReturnMs may be wrong at most
 	ForwardMs     *float64 `json:"forward_ms"`
 	ForwardWaitMs *float64 `json:"forward_wait_ms"` // of that, the box waited for branches that it had tried before
 	ReturnMs      *float64 `json:"return_ms"`
