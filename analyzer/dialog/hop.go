@@ -143,11 +143,11 @@ func (c *Call) noteACK(e *event) {
 // nil where there is none.
 func (c *Call) parentOf(t *try) *try {
 	if !t.hasParent {
-		return nil
+		return c.enteredAt(t)
 	}
 	for _, branch := range t.chain { // from the nearest on
 		for _, o := range c.tries {
-			if o != t && o.cseq == t.cseq && o.self == branch && !o.start.IsZero() {
+			if o != t && o.cseq == t.cseq && o.self == branch && !o.start.IsZero() && !o.stand {
 				return o
 			}
 		}
@@ -155,28 +155,58 @@ func (c *Call) parentOf(t *try) *try {
 	return nil
 }
 
+// enteredAt is the hop by which the INVITE of a try came to the host that it
+// left from, where no Via says so: a proxy that hides the topology takes the
+// Vias out, or writes them anew. It is the latest that came before, by the
+// same clock.
+func (c *Call) enteredAt(t *try) *try {
+	var in *try
+	for _, o := range c.tries {
+		switch {
+		case o == t, o.cseq != t.cseq, o.start.IsZero(), o.stand, slices.Contains(o.chain, t.self):
+		case o.dst.Addr() != t.src.Addr(), o.src.Addr() == t.src.Addr() && o.dst != t.src: // the latter: all on one host
+		case o.seen.node[sent] != t.seen.node[sent], o.seen.at[sent] >= t.seen.at[sent]:
+		case in == nil, o.seen.at[sent] > in.seen.at[sent]:
+			in = o
+		}
+	}
+	return in
+}
+
 // Hops gives a row for each INVITE transaction at each hop, where the call was
 // seen at more than one: else its attempts say as much.
 func (c *Call) Hops() []*record.Hop {
-	if !slices.ContainsFunc(c.tries, func(t *try) bool { return t.hasParent }) {
+	if len(c.tries) < 2 {
 		return nil
 	}
-	parents := make([]*try, len(c.tries))
-	for i, t := range c.tries {
-		parents[i] = c.parentOf(t)
-	}
-	var out []*record.Hop
-	for i, t := range c.tries {
+	parents := map[*try]*try{}
+	branches := map[*try][]*try{} // of the box behind a hop
+	for _, t := range c.tries {
 		if t.start.IsZero() || t.stand {
 			continue // without its INVITE nothing says where it belongs
 		}
-		var branches []*try // of the same box
-		for j, o := range c.tries {
-			if parents[i] != nil && parents[j] == parents[i] {
-				branches = append(branches, o)
-			}
+		if p := c.parentOf(t); p != nil {
+			parents[t] = p
+			branches[p] = append(branches[p], t)
 		}
-		out = append(out, c.hopRow(t, parents[i], branches))
+	}
+	if len(parents) == 0 {
+		return nil
+	}
+	var out []*record.Hop
+	for _, t := range c.tries {
+		if t.start.IsZero() || t.stand {
+			continue
+		}
+		h := c.hopRow(t, parents[t], branches[parents[t]])
+		if t.hasChild || len(branches[t]) > 0 {
+			h.BeyondMs = nil
+		}
+		// Where Vias are hidden, hops are counted from the one before.
+		for p, n := parents[t], 1; p != nil && n < len(c.tries); p, n = parents[p], n+1 {
+			h.Hop = max(h.Hop, uint8(min(255, int(p.hops)+n)))
+		}
+		out = append(out, h)
 	}
 	slices.SortStableFunc(out, func(x, y *record.Hop) int { return cmp.Compare(x.CSeq, y.CSeq) })
 	return out
@@ -187,7 +217,7 @@ func (c *Call) hopRow(t, parent *try, branches []*try) *record.Hop {
 		Domain: c.domain, FirstSeen: t.firstSeen(), CallID: c.callID, FromTag: c.fromTag,
 		CSeq: t.cseq, Hop: t.hops, Branch: t.branch, SrcIP: t.src.Addr(), SrcPort: t.src.Port(), DstIP: t.dst.Addr(), DstPort: t.dst.Port(),
 		Transport: t.transport.String(), StartTime: micro(time.UnixMicro(t.seen.at[sent])), Retransmissions: uint32(t.repeats),
-		TryingMs: t.seen.after(trying), ProgressMs: t.seen.after(progress), RingMs: t.seen.after(ringing), FinalMs: t.seen.after(ended),
+		TryingMs: t.seen.after(trying), ProgressMs: t.seen.after(progress), RingMs: t.seen.after(ringing), FinalMs: t.seen.after(ended), BeyondMs: t.seen.after(ended),
 		AckMs: t.seen.gap(ended, &t.seen, acked),
 	}
 	if n := t.seen.node[sent]; n > 0 && int(n) <= len(c.nodes) {
@@ -195,9 +225,6 @@ func (c *Call) hopRow(t, parent *try, branches []*try) *record.Hop {
 	}
 	if t.status != 0 {
 		h.Status = new(t.status)
-	}
-	if !t.hasChild {
-		h.BeyondMs = h.FinalMs
 	}
 	if parent == nil {
 		return h

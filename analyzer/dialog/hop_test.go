@@ -129,6 +129,24 @@ func TestHops(t *testing.T) {
 0     a>p INVITE A/  1       via=1
 0.001 p>b INVITE A/  1       via=2|1
 30    p>a 408    A/P 1INVITE via=1`, "0 1<- 408 30000; - - - - - - -\n1 2<1 - -; same 1 0 - - - -"},
+		{"a proxy that takes the Vias out", `
+0     a>p INVITE A/  1       via=1
+0.004 p>q INVITE A/  1       via=2
+0.009 q>b INVITE A/  1       via=3|2
+2     b>q 200    A/B 1INVITE via=3|2
+2.001 q>p 200    A/B 1INVITE via=2
+2.003 p>a 200    A/B 1INVITE via=1`, "0 1<- 200 2003; - - - - - - -\n1 2<1 200 1997; same 4 0 2 0 6 -\n2 3<2 200 1991; same 5 0 1 0 6 1991"},
+		{"a proxy that hides the Vias, back to the caller's host, captured too late", `
+0.004 p>a INVITE A/  1       via=2|x
+0.001 a>p INVITE A/  1       via=1
+2     a>p 200    A/B 1INVITE via=2|x
+2.003 p>a 200    A/B 1INVITE via=1`, "1 2<1 200 1996; same 3 0 3 0 6 1996\n0 1<- 200 2002; - - - - - - -"},
+		{"a caller that tries two proxies", `
+0     a>p INVITE A/  1       via=1
+0.5   a>q INVITE A/  1       via=2
+0.505 q>b INVITE A/  1       via=3|2
+1     b>q 200    A/B 1INVITE via=3|2
+1.002 q>a 200    A/B 1INVITE via=2`, "0 1<- - -; - - - - - - -\n0 2<- 200 502; - - - - - - -\n1 3<2 200 495; same 5 0 2 0 7 495"},
 		{"nodes with clocks of their own: both ways together", `
 0     a>p INVITE A/  1       via=1    node=x
 7.004 p>b INVITE A/  1       via=2|1  node=y

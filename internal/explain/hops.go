@@ -30,8 +30,11 @@ func (p *pass) target() string {
 // box is what lies between the two hops.
 func (p *pass) box() string {
 	box := address(p.out.SrcIP, nil)
+	if p.out.SrcIP == p.out.DstIP || p.out.SrcIP == p.in.SrcIP { // several on one host
+		box = address(p.out.SrcIP, &p.out.SrcPort)
+	}
 	if n := int(p.out.Hop) - int(p.in.Hop) - 1; n > 0 {
-		box = fmt.Sprintf("the way from %s to %s, %s not seen,", address(p.in.DstIP, nil), box, plural(n, "hop", "hops"))
+		box = fmt.Sprintf("The way from %s to %s, %s not seen,", address(p.in.DstIP, nil), box, plural(n, "hop", "hops"))
 	}
 	return box
 }
@@ -155,7 +158,7 @@ func (p *pass) who() string {
 	case h.BeyondMs != nil:
 		text += fmt.Sprintf("; behind it came %s after %s, which is not what it passed back", status, took(*h.BeyondMs))
 	}
-	return sentence([]string{text})
+	return text + "."
 }
 
 // beside tells of time in which a box waited for its branches. Less is the

@@ -17,7 +17,7 @@ type Hop struct {
 	CallID       string     `json:"call_id"`
 	FromTag      string     `json:"from_tag"`
 	CSeq         uint32     `json:"cseq"` // another one is a retry, as with credentials
-	Hop          uint8      `json:"hop"`  // Via headers below the topmost one: 0 is the caller's own
+	Hop          uint8      `json:"hop"`  // Via headers below the topmost one, more where they are hidden: 0 is the caller's own
 	Branch       string     `json:"branch"`
 	ParentBranch *string    `json:"parent_branch"` // of the nearest earlier hop that was seen; hop says how many lie between
 	Node         string     `json:"node"`          // that saw the INVITE

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS hops{{.OnCluster}}
     `call_id` String COMMENT 'of the call' CODEC(ZSTD(1)),
     `from_tag` String COMMENT 'tag of the From header' CODEC(ZSTD(1)),
     `cseq` UInt32 COMMENT 'of the INVITE; another one is a retry' CODEC(T64, ZSTD(1)),
-    `hop` UInt8 COMMENT 'Via headers below the topmost one: 0 is the caller''s own' CODEC(T64, ZSTD(1)),
+    `hop` UInt8 COMMENT 'Via headers below the topmost one, more where they are hidden: 0 is the caller''s own' CODEC(T64, ZSTD(1)),
     `branch` String COMMENT 'of the top Via' CODEC(ZSTD(1)),
     `parent_branch` Nullable(String) COMMENT 'of the nearest earlier hop that was seen' CODEC(ZSTD(1)),
     `node` LowCardinality(String) COMMENT 'agent that saw the INVITE' CODEC(ZSTD(1)),
