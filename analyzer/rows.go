@@ -10,8 +10,8 @@ import (
 	"github.com/earshot-voip/earshot/internal/record"
 )
 
-// finish writes the rows of a call that is over: itself, its attempts and its
-// streams.
+// finish writes the rows of a call that is over: itself, its attempts, its hops
+// and its streams.
 func (a *Analyzer) finish(c *dialog.Call) {
 	m := a.calls[c]
 	if m == nil {
@@ -31,6 +31,9 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	}
 	for _, at := range c.Attempts() {
 		a.emit(at)
+	}
+	for _, h := range c.Hops() {
+		a.emit(h)
 	}
 	a.releaseReports(c, m)
 	var rows []*record.Stream

@@ -31,6 +31,7 @@ func (t *Table) request(e *event, c *Call, leg *Leg, side Side) {
 			}
 		}
 		c.sdp(e, leg, side)
+		c.noteACK(e)
 	case "CANCEL":
 		c.cancelled(e)
 	case "BYE":
@@ -164,7 +165,7 @@ func (t *Table) reinvite(e *event, c *Call, leg *Leg, side Side) {
 func (c *Call) cancelled(e *event) {
 	why := causeOf(e.m)
 	if t := c.findTry(branchOf(e.via, e), e.cseq); t != nil {
-		t.cancelled = earlier(t.cancelled, e.at)
+		t.cancelled = true
 		if t.hasParent {
 			t.cause.take(why)
 			return // a proxy calls off one of its forks

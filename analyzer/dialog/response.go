@@ -67,7 +67,10 @@ func (c *Call) initial(e *event, leg *Leg, side Side) bool {
 func (c *Call) initialResponse(e *event) {
 	t := c.tryOf(e)
 	status := e.m.Status
-	t.first = earlier(t.first, e.at)
+	if us := e.at.UnixMicro(); t.first == 0 || us < t.first {
+		t.first = us
+	}
+	t.noteResponse(e, c.clock(e.p.Node))
 	if status == 100 {
 		c.trying = earlier(c.trying, e.at)
 	} else {
@@ -84,10 +87,8 @@ func (c *Call) initialResponse(e *event) {
 	switch {
 	case status == 100:
 		c.provisional = later(c.provisional, e.at)
-		t.provisional = later(t.provisional, e.at)
 	case status < 200:
 		c.provisional = later(c.provisional, e.at)
-		t.provisional = later(t.provisional, e.at)
 		f := t.fork(e.to.Tag)
 		leg := c.addLeg(e.to.Tag)
 		for _, r := range [...]*rung{&c.rung, &f.rung, &leg.rung} {
@@ -105,7 +106,7 @@ func (c *Call) initialResponse(e *event) {
 			leg.agent = clip(a, maxText)
 		}
 		t.finish(e)
-		if !t.cancelled.IsZero() && !t.hasParent {
+		if t.cancelled && !t.hasParent {
 			c.cancelRace = true
 		}
 		c.sdp(e, leg, B)

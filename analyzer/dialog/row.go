@@ -258,7 +258,7 @@ func (c *Call) Attempts() []*record.Attempt {
 		}
 		base := record.Attempt{
 			Domain: c.domain, CallID: c.callID, FromTag: c.fromTag, Branch: t.branch,
-			FirstSeen:   micro(earlier(t.start, t.first)),
+			FirstSeen:   t.firstSeen(),
 			RequestHost: text(t.host), StartTime: at(t.start), EndTime: atOrAfter(t.final, t.start), CauseQ850: nonzero(t.cause.q850),
 		}
 		if t.dst.IsValid() {

@@ -1,7 +1,9 @@
 package dialog
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -29,6 +31,7 @@ type seen struct {
 	at   time.Time
 	raw  []byte
 	path [2]netip.AddrPort
+	node string // tap when empty
 }
 
 // parse reads a script: a message a line,
@@ -36,8 +39,8 @@ type seen struct {
 //	seconds from>to METHOD|status FROMTAG/TOTAG cseq[METHOD] [key=value ...]
 //
 // "0.2 b>a 180 A/B 1INVITE". The keys are id (Call-ID), via (branches from the
-// top, "|" between), sdp (direction, or an address), h (a header, "_" for a
-// space, may come again). Empty lines and what follows # are left out.
+// top, "|" between), sdp (direction, or an address), node (that saw it), h (a
+// header, "_" for a space, may come again). Empty lines and what follows # are left out.
 func parse(t testing.TB, script string) []seen {
 	t.Helper()
 	var out []seen
@@ -63,7 +66,7 @@ func parse(t testing.TB, script string) []seen {
 		if method == "" {
 			method = f[2]
 		}
-		id, via, sdp := "call-1", "", ""
+		id, via, sdp, node := "call-1", "", "", ""
 		var headers []string
 		for _, opt := range f[5:] {
 			k, v, _ := strings.Cut(opt, "=")
@@ -74,6 +77,8 @@ func parse(t testing.TB, script string) []seen {
 				via = v
 			case "sdp":
 				sdp = v
+			case "node":
+				node = v
 			case "h":
 				headers = append(headers, strings.ReplaceAll(v, "_", " "))
 			default:
@@ -116,7 +121,7 @@ func parse(t testing.TB, script string) []seen {
 			b.WriteString("Content-Type: application/sdp\r\n")
 		}
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-		out = append(out, seen{began.Add(time.Duration(secs * float64(time.Second))), []byte(b.String()), [2]netip.AddrPort{hosts[from], hosts[to]}})
+		out = append(out, seen{began.Add(time.Duration(math.Round(secs * float64(time.Second)))), []byte(b.String()), [2]netip.AddrPort{hosts[from], hosts[to]}, node})
 	}
 	return out
 }
@@ -169,7 +174,7 @@ func (x *table) see(s *seen) Seen {
 
 func packetOf(s seen) *packet.Packet {
 	return &packet.Packet{
-		Time: s.at, Src: s.path[0], Dst: s.path[1], Transport: packet.UDP, Kind: packet.KindSIP, Domain: "default", Node: "tap", Payload: s.raw,
+		Time: s.at, Src: s.path[0], Dst: s.path[1], Transport: packet.UDP, Kind: packet.KindSIP, Domain: "default", Node: cmp.Or(s.node, "tap"), Payload: s.raw,
 	}
 }
 

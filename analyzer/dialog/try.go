@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
@@ -16,23 +17,30 @@ type try struct {
 	branch string   // topmost Via branch, or a stand-in for RFC 2543 peers
 	self   uint64   // hash of branch
 	chain  []uint64 // hashes of the branches below the topmost one
-	cseq   uint32
 	start  time.Time
-	first  time.Time // first response
-	host   string    // of the Request-URI
+	first  int64  // first response, Unix time in us; 0 is never
+	host   string // of the Request-URI
+	src    netip.AddrPort
 	dst    netip.AddrPort
+	seen   clocked
 
 	forks []fork // by To tag of provisional and 2xx responses
 
-	status      uint16
-	reason      string
-	toTag       string
-	final       time.Time
-	provisional time.Time
-	cancelled   time.Time
-	cause       cause
-	hasChild    bool // the same INVITE was seen at a later hop
-	hasParent   bool // the same INVITE was seen at an earlier hop
+	reason string
+	toTag  string
+	final  time.Time
+
+	// Small ones last: a try is 320 bytes, a size class of the allocator.
+	cseq      uint32
+	status    uint16
+	cause     cause
+	repeats   uint16 // of the INVITE and its responses, at this hop
+	hops      uint8  // Via headers below the topmost one
+	transport packet.Transport
+	cancelled bool
+	hasChild  bool // the same INVITE was seen at a later hop
+	hasParent bool // the same INVITE was seen at an earlier hop
+	stand     bool // it stands for others, too, that are too many
 }
 
 // fork is one early or confirmed dialog of a try: where a proxy that forks is
@@ -76,18 +84,22 @@ func (c *Call) findTry(branch string, cseq uint32) *try {
 // is already there.
 func (c *Call) addTry(e *event) *try {
 	t := c.tryOf(e)
+	node := c.clock(e.p.Node)
+	t.seen.note(sent, e.at, node)
+	t.repeated(e, node)
 	if !t.start.IsZero() {
 		t.start = earlier(t.start, e.at)
 		return t
 	}
 	uri, _ := sip.ParseURI(e.m.RequestURI)
-	t.start, t.host, t.dst = e.at, clip(uri.Host, maxHost), e.p.Dst
+	t.start, t.host, t.src, t.dst, t.transport = e.at, clip(uri.Host, maxHost), e.p.Src, e.p.Dst, e.p.Transport
 	top := true
 	for v := range e.m.Vias() {
 		if top {
 			top = false
 			continue
 		}
+		t.hops = min(t.hops, 254) + 1
 		if len(v.Branch) > 0 && len(t.chain) < 16 {
 			t.chain = append(t.chain, hash(identifier(v.Branch, maxBranch)))
 		}
@@ -117,6 +129,7 @@ func (c *Call) tryOf(e *event) *try {
 		c.table.Counters.Overflow++
 		i := slices.IndexFunc(c.tries, func(t *try) bool { return t.status >= 300 && t.cseq < e.cseq })
 		if i < 0 {
+			c.tries[maxTries-1].stand = true
 			return c.tries[maxTries-1]
 		}
 		c.tries = slices.Delete(c.tries, i, i+1) // one that failed long ago makes room
@@ -138,6 +151,14 @@ func (t *try) fork(tag []byte) *fork {
 	}
 	t.forks = append(t.forks, fork{tag: string(tag)})
 	return &t.forks[len(t.forks)-1]
+}
+
+// firstSeen is the first evidence of a try, in whole microseconds.
+func (t *try) firstSeen() time.Time {
+	if t.first == 0 {
+		return micro(t.start)
+	}
+	return earlier(micro(t.start), time.UnixMicro(t.first).UTC())
 }
 
 // counts as an attempt: the hop nearest to the target. What came before it is

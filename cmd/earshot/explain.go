@@ -23,7 +23,8 @@ type explainCommand struct {
 // Help shows examples.
 func (explainCommand) Help() string {
 	return `Who called whom, how it ended; loss, jitter and MOS of each direction; when it was bad and what cost how
-many points of R; silence; what the other end reported; what is unknown and why.
+many points of R; silence; what the other end reported; which box on the way took the time, and what it
+changed in the INVITE and its answer; what is unknown and why.
 Examples:
   earshot explain 4fec6e1bc46b58141d9593bc3d89a7dc@198.51.100.1
   earshot explain 4fec6e --data /var/lib/earshot
@@ -84,6 +85,14 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 			if mine(&x.CallID) {
 				all.Attempts = append(all.Attempts, x)
 			}
+		case *record.Hop:
+			if mine(&x.CallID) {
+				all.Hops = append(all.Hops, x)
+			}
+		case *record.Message:
+			if len(all.Messages) < mostMessages && mine(&x.CallID) && compared(x) {
+				all.Messages = append(all.Messages, x)
+			}
 		case *record.Stream:
 			if mine(x.CallID) {
 				all.Streams = append(all.Streams, x)
@@ -116,11 +125,19 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 	return &explain.Rows{
 		Calls:     only(all.Calls, func(x *record.Call) bool { return x.CallID == id }),
 		Attempts:  only(all.Attempts, func(x *record.Attempt) bool { return x.CallID == id }),
+		Hops:      only(all.Hops, func(x *record.Hop) bool { return x.CallID == id }),
+		Messages:  only(all.Messages, func(x *record.Message) bool { return x.CallID == id }),
 		Streams:   only(all.Streams, func(x *record.Stream) bool { return *x.CallID == id }),
 		Intervals: only(all.Intervals, func(x *record.Interval) bool { return *x.CallID == id }),
 		Reports:   only(all.Reports, func(x *record.Report) bool { return *x.CallID == id }),
 		Drops:     all.Drops, Legs: all.Legs, Links: all.Links,
 	}, err
+}
+
+// compared reports whether a message is one that a box on the way may have
+// changed, and that is told of.
+func compared(m *record.Message) bool {
+	return m.Kind == "sip" && m.Method == "INVITE" && !m.Retransmission && (m.Status == nil || *m.Status >= 200 && *m.Status < 300)
 }
 
 func only[R any](rows []R, keep func(R) bool) []R {
@@ -129,6 +146,7 @@ func only[R any](rows []R, keep func(R) bool) []R {
 
 const (
 	mostDrops      = 100
+	mostMessages   = 1000
 	mostCandidates = 20
 )
 
@@ -164,6 +182,10 @@ func (k *explainCommand) stored(a *app) (rows *explain.Rows, err error) {
 	// The days let ClickHouse leave out what cannot have it.
 	const where = "WHERE call_id = ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen"
 	g.rows.Attempts = gathered[record.Attempt](g, where, id, from, to)
+	g.rows.Hops = gathered[record.Hop](g, where, id, from, to)
+	if len(g.rows.Hops) > 0 {
+		g.rows.Messages = gathered[record.Message](g, fmt.Sprintf("WHERE call_id = ? AND first_seen BETWEEN ? AND ? AND kind = 'sip' AND method = 'INVITE' AND NOT retransmission AND (status IS NULL OR status BETWEEN 200 AND 299) ORDER BY first_seen LIMIT %d", mostMessages), id, from, to)
+	}
 	g.rows.Streams = gathered[record.Stream](g, where, id, from, to)
 	g.rows.Intervals = gathered[record.Interval](g, where, id, from, to)
 	g.rows.Reports = gathered[record.Report](g, where, id, from, to)

@@ -41,17 +41,31 @@ func scenarioFile(t *testing.T, name string) (file string, ids []string) {
 // the generator did.
 func TestExplainScenarios(t *testing.T) {
 	for name, want := range map[string][]string{
-		"media-stops-early":      {"In short: very bad, worst from caller to callee, for silence", "the caller's media stopped 10.0 s before the BYE", "silence 46.6"},
-		"one-way-media":          {"In short: one-way audio: nothing came from the caller."},
-		"media-hole":             {"it was missing for 5.0 s in between", "loss took all of it (223 of 223 packets", "10.8        0.1     4.04 (1.00)  loss 10"},
-		"signalling-only":        {"Media is unknown: no agent is known", "Nothing is called silent"},
-		"busy":                   {"failed (busy) with 486 Busy Here", "In short: it was not answered"},
-		"serial-fork":            {"503 Service Unavailable", "200 OK after 1.8 s, which made the call", "In short: good."},
-		"proxy-with-media-relay": {"segment 1/2", "not counted again: 200 packets", "segment 2/2"},
-		"no-bye":                 {"no BYE was seen"},
-		"rtp-from-stranger":      {"What counts as the caller's media came from 198.51.100.99, a host that neither SDP nor signalling named"},
-		"cgnat":                  {"Media of the call came from a host that neither SDP nor signalling named"},
-		"ssrc-change":            {"in 2 streams one after the other"},
+		"media-stops-early": {"In short: very bad, worst from caller to callee, for silence", "the caller's media stopped 10.0 s before the BYE", "silence 46.6"},
+		"one-way-media":     {"In short: one-way audio: nothing came from the caller."},
+		"media-hole":        {"it was missing for 5.0 s in between", "loss took all of it (223 of 223 packets", "10.8        0.1     4.04 (1.00)  loss 10"},
+		"signalling-only":   {"Media is unknown: no agent is known", "Nothing is called silent"},
+		"busy":              {"failed (busy) with 486 Busy Here", "In short: it was not answered"},
+		"serial-fork": {
+			"503 Service Unavailable", "200 OK after 1.8 s, which made the call", "In short: good.",
+			"192.0.2.10 took 6.6 ms to pass the INVITE on to 203.0.113.81:5060; behind it came 503 after 406 ms, which is not what it passed back.",
+			"192.0.2.10 took 14 ms to pass the INVITE on to 203.0.113.82:5060 (beside 406 ms in which it waited for other branches), 4.6 ms to pass the 200 back; behind it 1.8 s.",
+		},
+		"proxy-hops": {"192.0.2.10 took 3.4 ms to pass the INVITE on, 4.4 ms to pass the 200 back; behind it 2.1 s.", "INVITE at 192.0.2.10: nothing but Max-Forwards, Record-Route, Via"},
+		"spiral": {
+			"192.0.2.50 took 3.3 ms to pass the INVITE on, 3.5 ms to pass the 200 back.\n",
+			"INVITE at 192.0.2.50, beside Max-Forwards, Record-Route, Via\n    - INVITE sip:+442079460123@example.com SIP/2.0\n    + INVITE sip:+442079460199@example.com SIP/2.0\n",
+		},
+		"parallel-ring-487": {"203.0.113.41:5060 by udp   rang after 214 ms, 487 after 1.7 s", "to pass the INVITE on to 203.0.113.40:5060, 4.6 ms to pass the 200 back; behind it 1.7 s."},
+		"forked-one-answer": {"behind it came 480 after 1.8 s, which is not what it passed back."},
+		"proxy-with-media-relay": {
+			"segment 1/2", "not counted again: 200 packets", "segment 2/2",
+			"200 at 192.0.2.10, beside Content-Length, Via\n    - c=IN IP4 203.0.113.40\n    + c=IN IP4 192.0.2.10\n    - m=audio 20516 RTP/AVP 0 101\n    + m=audio 35266 RTP/AVP 0 101\n",
+		},
+		"no-bye":            {"no BYE was seen"},
+		"rtp-from-stranger": {"What counts as the caller's media came from 198.51.100.99, a host that neither SDP nor signalling named"},
+		"cgnat":             {"Media of the call came from a host that neither SDP nor signalling named"},
+		"ssrc-change":       {"in 2 streams one after the other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, ids := scenarioFile(t, name)
@@ -74,7 +88,7 @@ func TestExplainStored(t *testing.T) {
 	needEngine(t)
 	data := t.TempDir()
 	c := serving(t, nil, "run", "--data", data)
-	for _, name := range []string{"media-stops-early", "serial-fork", "proxy-with-media-relay", "call-id-reused", "forked-two-answers"} {
+	for _, name := range []string{"media-stops-early", "serial-fork", "proxy-with-media-relay", "call-id-reused", "forked-two-answers", "spiral"} {
 		file, ids := scenarioFile(t, name)
 		if code, _, errs := command(t, "read", "--store", engineDSN(t, data), file); code != exitDone {
 			t.Fatalf("read --store: status %d: %s", code, errs)

@@ -59,6 +59,7 @@ func readScenario(t *testing.T, name string, seed int64) (*records, synth.Truth)
 	}
 	compareCalls(t, truth.Calls, got.calls)
 	compareStreams(t, truth.Streams, got)
+	compareHops(t, truth.Hops, got.hops)
 	return got, truth
 }
 
@@ -138,13 +139,13 @@ func compareCall(t tester, w synth.CallTruth, r *record.Call) {
 	}
 }
 
-// compareGolden keeps the records of a capture as they are: calls, attempts
-// and streams whole, of the rest how many there are.
+// compareGolden keeps the records of a capture as they are: calls, attempts,
+// hops and streams whole, of the rest how many there are.
 func compareGolden(t *testing.T, path string, got *records) {
 	t.Helper()
 	var b bytes.Buffer
 	for line := range bytes.Lines(got.jsonl) {
-		for _, kind := range []string{"call", "attempt", "stream", "drop", "summary"} {
+		for _, kind := range []string{"call", "attempt", "hop", "stream", "drop", "summary"} {
 			if bytes.HasPrefix(line, fmt.Appendf(nil, `{"type":%q,`, kind)) {
 				b.Write(line)
 			}

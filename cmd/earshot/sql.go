@@ -20,7 +20,7 @@ type sqlCommand struct {
 
 // Help shows examples.
 func (sqlCommand) Help() string {
-	return `Tables: calls, attempts, streams, intervals, reports, messages, drops, links;
+	return `Tables: calls, attempts, streams, intervals, reports, messages, drops, links, hops;
 legs is calls with the session_id that was found last.
 Examples:
   earshot sql "SELECT start_time, caller, callee, mos_lq FROM calls WHERE mos_lq < 3.6 ORDER BY start_time DESC LIMIT 20"

@@ -19,6 +19,8 @@ import (
 type Rows struct {
 	Calls     []*record.Call
 	Attempts  []*record.Attempt
+	Hops      []*record.Hop     // of calls that were seen at more than one
+	Messages  []*record.Message // INVITEs, and 2xx to them
 	Streams   []*record.Stream
 	Intervals []*record.Interval
 	Reports   []*record.Report
@@ -34,6 +36,7 @@ type Rows struct {
 type story struct {
 	call     *record.Call
 	attempts []*record.Attempt
+	hops     []*record.Hop // in the order in which the INVITE took them
 	sides    [2]*direction // caller's, callee's
 	reports  []*record.Report
 	blocks   []*record.Report // of RTCP receivers, by time
@@ -73,10 +76,12 @@ func Text(rows *Rows) string {
 		s := newStory(rows, c, len(calls) == 1)
 		s.head()
 		s.legs(rows)
+		s.way()
 		s.directions()
 		s.timeline()
 		s.worst()
 		s.told()
+		s.changes(rows.Messages)
 		s.unknown(rows.Lacks)
 		b.WriteString(s.out.String())
 	}
@@ -107,6 +112,14 @@ func newStory(rows *Rows, c *record.Call, only bool) *story {
 	}
 	slices.SortStableFunc(s.attempts, func(x, y *record.Attempt) int {
 		return cmp.Or(x.FirstSeen.Compare(y.FirstSeen), strings.Compare(x.Branch, y.Branch))
+	})
+	for _, h := range rows.Hops {
+		if h.Domain == c.Domain && (only || h.FromTag == c.FromTag) {
+			s.hops = append(s.hops, h)
+		}
+	}
+	slices.SortStableFunc(s.hops, func(x, y *record.Hop) int {
+		return cmp.Or(cmp.Compare(x.CSeq, y.CSeq), cmp.Compare(x.Hop, y.Hop), x.StartTime.Compare(y.StartTime), strings.Compare(x.Branch, y.Branch))
 	})
 	for _, st := range rows.Streams {
 		if st.Domain != c.Domain || st.Direction == nil || !only && (!is(st.FromTag, c.FromTag) || !is(st.ToTag, c.ToTag)) {

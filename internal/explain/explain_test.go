@@ -218,7 +218,7 @@ func mute() *Rows {
 
 func TestText(t *testing.T) {
 	for name, rows := range map[string]*Rows{
-		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "trunk": trunk(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(), "loud": loud(), "mute": mute(),
+		"bad": bad(), "silent": silent(), "unanswered": unanswered(), "trunk": trunk(), "unscored": unscored(), "bypassed": bypassed(), "long": long(), "twice": twice(), "loud": loud(), "mute": mute(), "proxied": proxied(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Text(rows)
@@ -248,7 +248,7 @@ func TestBareRows(t *testing.T) {
 		for _, seen := range []string{"", "both", "none", "unknown"} {
 			c := &record.Call{CallID: "x", State: state, MediaSeen: seen, AnswerTime: new(begin)}
 			rows := &Rows{
-				Calls: []*record.Call{c}, Attempts: []*record.Attempt{{}, {}}, Drops: []*record.Drop{{}}, Reports: []*record.Report{{}},
+				Calls: []*record.Call{c}, Attempts: []*record.Attempt{{}, {}}, Hops: []*record.Hop{{}, {ParentBranch: new("")}, {}}, Messages: []*record.Message{{}, {Status: new(uint16(200)), CSeq: new(uint32(0)), Method: "INVITE", CallID: "x"}}, Drops: []*record.Drop{{}}, Reports: []*record.Report{{}},
 				Streams: []*record.Stream{{Direction: new("a")}, {Direction: new("b"), Packets: 1}}, Intervals: []*record.Interval{{Direction: new("a")}, {Direction: new("b")}},
 			}
 			if text := Text(rows); !strings.HasPrefix(text, "Call x\n") || strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {

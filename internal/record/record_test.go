@@ -11,7 +11,7 @@ import (
 )
 
 func rows() []any {
-	return []any{&Call{}, &Attempt{}, &Stream{}, &Interval{}, &Report{}, &Message{}, &Drop{}, &Summary{}}
+	return []any{&Call{}, &Attempt{}, &Stream{}, &Interval{}, &Report{}, &Message{}, &Drop{}, &Link{}, &Hop{}, &Summary{}}
 }
 
 func TestEveryFieldHasAUniqueName(t *testing.T) {

@@ -120,6 +120,7 @@ type Retention struct {
 	Messages  Duration `yaml:"messages"`
 	Drops     Duration `yaml:"drops"`
 	Links     Duration `yaml:"links"`
+	Hops      Duration `yaml:"hops"`
 }
 
 // ClickHouse is the embedded ClickHouse.

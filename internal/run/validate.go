@@ -87,6 +87,7 @@ func (c *Config) Validate() error {
 		{"messages", c.Store.Retention.Messages},
 		{"drops", c.Store.Retention.Drops},
 		{"links", c.Store.Retention.Links},
+		{"hops", c.Store.Retention.Hops},
 	} {
 		if r.d != 0 {
 			v.duration("store.retention."+r.key, r.d, time.Hour, 100*365*day)

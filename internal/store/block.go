@@ -163,6 +163,7 @@ var rowTypes = [...]struct {
 	{"intervals", reflect.TypeFor[record.Interval]()},
 	{"reports", reflect.TypeFor[record.Report]()},
 	{"attempts", reflect.TypeFor[record.Attempt]()},
+	{"hops", reflect.TypeFor[record.Hop]()},
 	{"drops", reflect.TypeFor[record.Drop]()},
 	{"links", reflect.TypeFor[record.Link]()},
 	{"calls", reflect.TypeFor[record.Call]()},

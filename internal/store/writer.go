@@ -39,7 +39,7 @@ func (s *Store) NewWriter() *Writer {
 }
 
 // Append takes a row: a pointer to record.Call, Attempt, Stream, Interval,
-// Message, Drop or Link. Nothing of the row is kept. It fails on any other value,
+// Message, Drop, Link or Hop. Nothing of the row is kept. It fails on any other value,
 // and while a batch that Flush gave up waits to be flushed with its token.
 func (w *Writer) Append(row any) error {
 	if w.stuck != "" {
@@ -57,12 +57,14 @@ func (w *Writer) Append(row any) error {
 		w.tables[3].append(unsafe.Pointer(r))
 	case *record.Attempt:
 		w.tables[4].append(unsafe.Pointer(r))
-	case *record.Drop:
+	case *record.Hop:
 		w.tables[5].append(unsafe.Pointer(r))
-	case *record.Link:
+	case *record.Drop:
 		w.tables[6].append(unsafe.Pointer(r))
-	case *record.Call:
+	case *record.Link:
 		w.tables[7].append(unsafe.Pointer(r))
+	case *record.Call:
+		w.tables[8].append(unsafe.Pointer(r))
 	default:
 		return fmt.Errorf("append row: %T is no row of a table", row)
 	}

@@ -67,6 +67,7 @@ func (s *script) front(p, at *party) *party {
 
 // finish hands everything to the run.
 func (s *script) finish() {
+	s.r.hops = s.hops()
 	if s.mirrored {
 		for _, e := range slices.Clone(s.items) {
 			e.at += 30

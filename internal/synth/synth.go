@@ -116,6 +116,7 @@ type run struct {
 	streams     map[streamKey]*streamMeter
 	order       []*streamMeter
 	calls       []CallTruth
+	hops        []HopTruth
 	sip         struct {
 		requests, responses map[string]uint64
 		callIDs             map[string]struct{}

@@ -30,6 +30,7 @@ type Truth struct {
 
 	Calls   []CallTruth   `json:"calls"`
 	Streams []StreamTruth `json:"streams"`
+	Hops    []HopTruth    `json:"hops"` // of calls that the tap sees at more than one
 }
 
 // CallTruth is one expected row of calls. Nil is a field of which the truth
@@ -373,6 +374,7 @@ func (r *run) truth(c Capture) Truth {
 	}
 	// An empty list is [] in JSON, not null.
 	t.Calls, t.Streams = append([]CallTruth{}, r.calls...), []StreamTruth{}
+	t.Hops = append([]HopTruth{}, r.hops...)
 	for _, m := range r.order {
 		if m.number > 0 {
 			t.Streams = append(t.Streams, m.truth(r))
