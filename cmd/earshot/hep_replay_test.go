@@ -21,6 +21,7 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
 	"github.com/earshot-voip/earshot/internal/run"
+	"github.com/earshot-voip/earshot/internal/synth"
 )
 
 // hepPayloads gives the UDP payloads to port 9060 in a capture.
@@ -213,4 +214,57 @@ func rowsOf(t *testing.T, data, table, domain string) []string {
 	}
 	sort.Strings(out)
 	return out
+}
+
+// TestCustomersApart: two customers use the same private addresses and ports at
+// the same time, each behind an agent of its own. What one collector makes of both
+// is what is read of each alone: no stream, link or number crosses over.
+func TestCustomersApart(t *testing.T) {
+	needEngine(t)
+	data := t.TempDir()
+	c := serving(t, nil, "collector", "--data", data)
+	const calls = 20
+	captures := map[string]string{}
+	for i, customer := range []string{"red", "blue"} {
+		all, err := synth.Calls(synth.Options{Calls: calls, Seconds: 8, Bridge: "media", Numbers: 3, Seed: int64(1 + i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		captures[customer] = pcapOf(t, customer, all)
+		// Alone, under another name.
+		t.Setenv("EARSHOT_AGENT_NODE", "local")
+		t.Setenv("EARSHOT_AGENT_DOMAIN", customer+"-alone")
+		if code, _, errs := command(t, "read", "--store", engineDSN(t, data), captures[customer]); code != exitDone {
+			t.Fatalf("read: %d %s", code, errs)
+		}
+	}
+	var agents []*child
+	for customer, capture := range captures {
+		agents = append(agents, startChild(t, []string{"EARSHOT_AGENT_NODE=local", "EARSHOT_AGENT_DOMAIN=" + customer}, "agent", "--read", capture, "--collector", "tcp://127.0.0.1:"+c.hepPort()))
+	}
+	for _, a := range agents {
+		if code := a.wait(30 * time.Second); code != exitDone {
+			t.Errorf("agent: status %d", code)
+		}
+	}
+	for customer := range captures {
+		awaitNumber(t, data, 60*time.Second, fmt.Sprintf("SELECT count() FROM calls WHERE domain = '%s'", customer), 2*calls)
+		for _, table := range []string{"calls", "streams", "intervals", "attempts"} {
+			if alone, beside := rowsOf(t, data, table, customer+"-alone"), rowsOf(t, data, table, customer); !slices.Equal(alone, beside) {
+				t.Errorf("%s of %s: %d rows, alone %d", table, customer, len(beside), len(alone))
+				for i := range min(len(alone), len(beside)) {
+					if alone[i] != beside[i] {
+						t.Errorf("first difference:\nalone  %s\nbeside %s", alone[i], beside[i])
+						break
+					}
+				}
+			}
+		}
+	}
+	if n := askNumber(t, data, "SELECT count() FROM links AS l JOIN calls AS c ON c.call_id = l.linked_call_id WHERE c.domain NOT IN (l.domain, concat(l.domain, '-alone'), replaceOne(l.domain, '-alone', ''))"); n != 0 {
+		t.Errorf("%v links cross over", n)
+	}
+	if n := askNumber(t, data, "SELECT uniqExact(session_id) FROM legs WHERE domain = 'red'"); n != calls {
+		t.Errorf("%v sessions, want %d", n, calls)
+	}
 }
