@@ -25,6 +25,7 @@ type Config struct {
 	HEP        HEP        `yaml:"hep"`
 	Dialog     Dialog     `yaml:"dialog"`
 	Links      Links      `yaml:"links"`
+	Topology   Topology   `yaml:"topology"`
 	Media      Media      `yaml:"media"`
 	Store      Store      `yaml:"store"`
 	ClickHouse ClickHouse `yaml:"clickhouse"`
@@ -89,6 +90,14 @@ type Links struct {
 	Headers       []LinkHeader `yaml:"headers"`
 }
 
+// Topology says what is known of hosts, and how much is learned of them.
+type Topology struct {
+	Hosts    []Host   `yaml:"hosts"`
+	Trunks   []Trunk  `yaml:"trunks"`
+	MaxHosts int      `yaml:"max_hosts"`
+	Every    Duration `yaml:"every"`
+}
+
 // Media is the metering of RTP streams.
 type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
@@ -119,6 +128,7 @@ type Retention struct {
 	Messages  Duration `yaml:"messages"`
 	Drops     Duration `yaml:"drops"`
 	Links     Duration `yaml:"links"`
+	Hosts     Duration `yaml:"hosts"`
 }
 
 // ClickHouse is the embedded ClickHouse.
