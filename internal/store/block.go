@@ -165,5 +165,6 @@ var rowTypes = [...]struct {
 	{"attempts", reflect.TypeFor[record.Attempt]()},
 	{"drops", reflect.TypeFor[record.Drop]()},
 	{"links", reflect.TypeFor[record.Link]()},
+	{"hosts", reflect.TypeFor[record.Host]()},
 	{"calls", reflect.TypeFor[record.Call]()},
 }
