@@ -20,9 +20,11 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	m.segments()
 	leg := a.legOf(c)
 	a.legs.Written(leg, c.LastSeen())
+	attempts := c.Attempts()
 	for i, row := range c.Rows() {
 		row.Call.SessionID = leg.SessionID()
 		streams := m.of(row.Leg, i == 0)
+		a.trunks(row.Call, attempts)
 		a.join(row.Call, row.Leg, c, m, streams)
 		for _, s := range streams {
 			s.row = row.Call
@@ -30,7 +32,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.Counters.Calls++
 		a.emit(row.Call)
 	}
-	for _, at := range c.Attempts() {
+	for _, at := range attempts {
 		a.emit(at)
 	}
 	a.releaseReports(c, m)
