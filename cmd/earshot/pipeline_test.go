@@ -40,6 +40,7 @@ type records struct {
 	reports  []*record.Report
 	drops    []*record.Drop
 	links    []*record.Link
+	hosts    []*record.Host
 	summary  *record.Summary
 	jsonl    []byte
 	err      error // that the reading ended with: a truncated file
@@ -63,6 +64,8 @@ func (r *records) add(row any) {
 		r.drops = append(r.drops, x)
 	case *record.Link:
 		r.links = append(r.links, x)
+	case *record.Host:
+		r.hosts = append(r.hosts, x)
 	}
 	r.jsonl = append(record.AppendJSON(r.jsonl, row), '\n')
 }
