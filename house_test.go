@@ -28,13 +28,14 @@ var allowed = map[string][]string{
 	"schemas":         {},
 	"dashboards":      {},
 
-	"internal/hep":    {"internal/packet"},
-	"agent/capture":   {"internal/packet"},
-	"internal/media":  {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
-	"analyzer/dialog": {"internal/packet", "internal/sip", "internal/isup", "internal/record"},
-	"analyzer/link":   {"internal/sip"},
-	"internal/bus":    {"internal/packet", "internal/hep"},
-	"internal/store":  {"internal/record", "schemas"},
+	"internal/hep":      {"internal/packet"},
+	"agent/capture":     {"internal/packet"},
+	"internal/media":    {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
+	"analyzer/dialog":   {"internal/packet", "internal/sip", "internal/isup", "internal/record"},
+	"analyzer/link":     {"internal/sip"},
+	"analyzer/topology": {"internal/packet", "internal/sip"},
+	"internal/bus":      {"internal/packet", "internal/hep"},
+	"internal/store":    {"internal/record", "schemas"},
 
 	"analyzer/detect": {"internal/sip", "internal/packet", "analyzer/dialog", "internal/media", "internal/record", "internal/e164"},
 	"internal/synth":  {"internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "agent/capture"},
@@ -42,7 +43,7 @@ var allowed = map[string][]string{
 	"collector":       {"internal/packet", "internal/hep", "internal/sip", "internal/bus", "internal/record"},
 
 	"analyzer": {
-		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/link", "analyzer/detect", "internal/record",
+		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/link", "analyzer/topology", "analyzer/detect", "internal/record",
 		"internal/e164", "internal/signal",
 	},
 	"internal/chdb": {},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/analyzer/link"
+	"github.com/earshot-voip/earshot/analyzer/topology"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
@@ -20,6 +21,7 @@ import (
 type Options struct {
 	Dialog dialog.Options
 	Link   link.Options
+	Hosts  topology.Options
 	// NoPLC scores G.711 without packet-loss concealment (Bpl 4.3).
 	NoPLC bool
 	// Codecs has the impairment factors that configuration gives; nil are the
@@ -44,7 +46,7 @@ type Scrub struct {
 
 // Defaults suit one machine.
 func Defaults() Options {
-	return Options{Dialog: dialog.Defaults(), Link: link.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
+	return Options{Dialog: dialog.Defaults(), Link: link.Defaults(), Hosts: topology.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
 }
 
 // Counters say what an Analyzer took in and gave out.
@@ -63,8 +65,11 @@ type Counters struct {
 	BindsRefused                      uint64 // media addresses that too many calls announced
 	OpenCalls, OpenStreams            int
 	Links                             uint64 // rows that say which legs belong together
+	Hosts                             uint64 // rows that say what a host is
+	OpenHosts                         int
 	Dialog                            dialog.Counters
 	Link                              link.Counters
+	Topology                          topology.Counters
 }
 
 // Analyzer is one shard. One goroutine uses it.
@@ -93,6 +98,7 @@ type Analyzer struct {
 	covered  coverage
 	blind    blindness
 	legs     *link.Table
+	hosts    *topology.Table
 	told     dialog.Recent // reports by SIP
 	toldLate int           // reports that wait for the streams of their call
 
@@ -118,6 +124,7 @@ func New(opt Options, emit func(row any)) *Analyzer {
 	}
 	a.dialogs = dialog.NewTable(opt.Dialog, a.bind)
 	a.legs = link.New(opt.Link, a.linked)
+	a.hosts = topology.New(opt.Hosts, a.hostRow)
 	return a
 }
 
@@ -164,6 +171,7 @@ func (a *Analyzer) observeSIP(p *packet.Packet) {
 	seen := a.dialogs.Observe(p, m)
 	a.emitMessage(p, m, seen.Retransmission)
 	if !seen.Retransmission {
+		a.hostSIP(p, m, seen.Call)
 		if m.Request {
 			a.linkSIP(p, m, seen.Call)
 		}
@@ -198,6 +206,7 @@ func (a *Analyzer) advance() {
 		a.finish(c)
 	}
 	a.legs.Advance(mark)
+	a.hosts.Advance(now)
 	if now.Sub(a.swept) > time.Minute {
 		a.swept = now
 		a.sweepRemote(now)
@@ -211,12 +220,13 @@ func (a *Analyzer) Close() {
 		a.finish(c)
 	}
 	a.closeStreams()
+	a.hosts.Close()
 }
 
 // Snapshot brings the gauges in Counters up to date.
 func (a *Analyzer) Snapshot() Counters {
-	a.Counters.OpenCalls, a.Counters.OpenStreams = a.dialogs.Len(), len(a.streams)
-	a.Counters.Dialog, a.Counters.Link = a.dialogs.Counters, a.legs.Counters
+	a.Counters.OpenCalls, a.Counters.OpenStreams, a.Counters.OpenHosts = a.dialogs.Len(), len(a.streams), a.hosts.Len()
+	a.Counters.Dialog, a.Counters.Link, a.Counters.Topology = a.dialogs.Counters, a.legs.Counters, a.hosts.Counters
 	return a.Counters
 }
 

@@ -117,6 +117,9 @@ func (a *Analyzer) linked(l link.Link) {
 	if l.Detail != "" {
 		row.Detail = new(l.Detail)
 	}
+	if l.Box.IsValid() {
+		a.hosts.Bridged(l.Leg.Domain, l.Box)
+	}
 	a.Counters.Links++
 	a.emit(row)
 }

@@ -38,6 +38,8 @@ func newCrowd(tb testing.TB, calls int, change ...func(*Options)) crowd {
 	}
 	before := heap()
 	o := Defaults()
+	// What is not of a call is as many times smaller as there are fewer calls.
+	o.Hosts.MaxHosts, o.Hosts.MaxStreams = o.Hosts.MaxHosts*calls/100_000, o.Hosts.MaxStreams*calls/100_000
 	for _, c := range change {
 		c(&o)
 	}
@@ -67,13 +69,13 @@ func newCrowd(tb testing.TB, calls int, change ...func(*Options)) crowd {
 	return c
 }
 
-// TestMemoryOfCalls: 100,000 calls at a time take less than 1 GiB. A twentieth
-// of them is made.
+// TestMemoryOfCalls: 100,000 calls at a time take less than 1 GiB. A tenth of
+// them is made.
 func TestMemoryOfCalls(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes 5,000 calls")
+		t.Skip("makes 10,000 calls")
 	}
-	const calls, budget = 5_000, 1 << 30 / 100_000
+	const calls, budget = 10_000, 1 << 30 / 100_000
 	a := newCrowd(t, calls)
 	each := a.dialog + a.media
 	t.Logf("%d bytes a call with two streams: %d MiB for 100,000", each, each*100_000>>20)

@@ -19,9 +19,11 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	}
 	m.segments()
 	session := a.sessionOf(c)
+	attempts := c.Attempts()
 	for i, row := range c.Rows() {
 		row.Call.SessionID = session
 		streams := m.of(row.Leg, i == 0)
+		a.trunks(row.Call, attempts)
 		a.join(row.Call, row.Leg, c, m, streams)
 		for _, s := range streams {
 			s.row = row.Call
@@ -29,7 +31,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.Counters.Calls++
 		a.emit(row.Call)
 	}
-	for _, at := range c.Attempts() {
+	for _, at := range attempts {
 		a.emit(at)
 	}
 	for _, h := range c.Hops() {

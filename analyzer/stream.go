@@ -150,6 +150,7 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 	}
 	a.covered.add(key.point, p.Src.Addr(), p.Dst.Addr())
 	s := a.streams[key]
+	begins := false
 	if s != nil && s.started != r.First.UnixNano() { // its last report was lost on the way
 		a.endStream(s)
 		s = nil
@@ -158,6 +159,7 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 		if s = a.newStream(key, &r); s == nil {
 			return
 		}
+		begins = true
 	}
 	if len(p.CorrelationID) > 0 && s.callID == "" {
 		s.callID = string(p.CorrelationID)
@@ -165,6 +167,9 @@ func (a *Analyzer) observeReport(p *packet.Packet) {
 	s.arrived = a.clock.arrival.UnixNano()
 	if !a.add(s, &r) {
 		return
+	}
+	if begins {
+		a.hostStream(s)
 	}
 	a.tieStream(s)
 	if s.tied {

@@ -38,7 +38,10 @@ type Link struct {
 	Detail     string  // name of the header
 	Confidence float64 // 0 to 1, of all that shows that the two belong together
 	Merged     bool    // sure enough to join the legs
-	At         time.Time
+	// Box is the B2BUA between them, where this link is the first that joins
+	// them and shows one; else invalid.
+	Box netip.Addr
+	At  time.Time
 }
 
 // Options bound a Table.
@@ -306,6 +309,9 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 	var moved []*Leg
 	if is.Merged = is.Confidence >= t.opt.MinConfidence && (l.with(o) || l.Legs()+o.Legs() <= maxSession); is.Merged {
 		t.Counters.Merged++
+		if !l.with(o) {
+			is.Box = box(l, o, method)
+		}
 		moved = join(l, o)
 		l.told = true
 	} else {

@@ -62,6 +62,24 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
+// box is the host between two legs: the later one begins there, and the earlier
+// one does not. An end that transfers, or is transferred, is no such box.
+func box(l, o *Leg, method Method) netip.Addr {
+	var at netip.Addr
+	switch {
+	case method == Dialog || method == Refer:
+	case l.source != nil:
+		at = l.source.Facts().Src
+	case o.source != nil && l.begin.src == o.begin.dst:
+		at = o.source.Facts().Dst
+	}
+	is := hashAddr(at)
+	if is == o.begin.src || method == Numbers && is != o.begin.dst {
+		return netip.Addr{}
+	}
+	return at
+}
+
 const (
 	// maxCandidates is how many legs are kept to compare a leg with: of more
 	// that had the same number at the same time none could be told from the rest.
@@ -165,24 +183,30 @@ type candidate struct {
 	alike float64
 }
 
-// consider keeps the candidates that are most alike.
+// consider keeps the candidates that are most alike. Where more are than are kept,
+// and none is more alike than the rest, none of them could be told from the others:
+// then there are none.
 func (l *Leg) consider(o *Leg, alike float64) {
+	if alike <= l.crowd { // as many as that were there before
+		return
+	}
 	if len(l.candidates) < maxCandidates {
 		l.candidates = append(l.candidates, candidate{o, alike})
 		return
 	}
-	if alike <= l.crowd { // as many as that were there before
-		return
-	}
-	least := 0
-	for i := range l.candidates {
-		if l.candidates[i].alike < l.candidates[least].alike {
+	least, most := 0, alike
+	for i, c := range l.candidates {
+		most = max(most, c.alike)
+		if c.alike < l.candidates[least].alike {
 			least = i
 		}
 	}
 	c := &l.candidates[least]
 	if l.crowd = min(alike, c.alike); alike > c.alike {
 		*c = candidate{o, alike}
+	}
+	if l.crowd == most {
+		l.candidates = nil
 	}
 }
 

@@ -108,6 +108,8 @@ func TestBadInput(t *testing.T) {
 		{"explain: no Call-ID", []string{"explain"}, exitUsage, `expected "<call-id>"`},
 		{"explain: empty Call-ID", []string{"explain", "", "--read", good}, exitUsage, `the Call-ID is empty`},
 		{"explain: two Call-IDs", []string{"explain", "a@b", "c@d"}, exitUsage, `unexpected argument c@d`},
+		{"topology: no store", []string{"topology", "--data", filepath.Join(dir, "nothing")}, exitFailed, `there is no store in`},
+		{"topology: two sources", []string{"topology", "--read", good, "--store", nobodyDSN}, exitUsage, `--read and --data or --store: give one of them`},
 		{"explain: two sources", []string{"explain", "a@b", "--read", good, "--store", nobodyDSN}, exitUsage, `--read and --data or --store: give one of them`},
 		{"explain: missing file", []string{"explain", "a@b", "--read", missing}, exitFailed, `missing.pcap: no such file`},
 		{"explain: not a capture", []string{"explain", "a@b", "--read", text}, exitFailed, `notes.txt: not a capture file`},

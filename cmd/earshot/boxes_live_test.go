@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -127,6 +128,27 @@ func (n *network) want(questions map[string]float64) {
 	}
 }
 
+// hosts compares what boxes are taken for, once earshot has stopped. SIPp is
+// none of them.
+func (n *network) hosts(want map[string]string) {
+	n.t.Helper()
+	code, out, errs := command(n.t, "topology", "--data", n.data, "--format", "csv")
+	if code != exitDone {
+		n.t.Fatalf("topology: status %d: %s", code, errs)
+	}
+	n.t.Logf("%s", out)
+	for line := range strings.Lines(out) {
+		is := strings.Split(line, ",")
+		if class := want[is[1]]; class != "" && class != is[0] || class == "" && slices.Contains([]string{"proxy", "relay", "b2bua", "registrar"}, is[0]) {
+			n.t.Errorf("%s is taken for %s", is[1], is[0])
+		}
+		delete(want, is[1])
+	}
+	if len(want) > 0 {
+		n.t.Errorf("nothing is said of %v", want)
+	}
+}
+
 // modules is where Debian keeps the modules of a program.
 func modules(t *testing.T, pattern string) string {
 	t.Helper()
@@ -191,6 +213,7 @@ func TestProxyWithRelay(t *testing.T) {
 	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)
 	}
+	n.hosts(map[string]string{"127.99.1.10": "proxy", "127.99.1.20": "relay"})
 }
 
 // TestB2BUA: baresip as back-to-back user agent, which decodes media and sends it
@@ -220,4 +243,5 @@ func TestB2BUA(t *testing.T) {
 	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)
 	}
+	n.hosts(map[string]string{"127.99.1.30": "b2bua"})
 }

@@ -39,6 +39,7 @@ type cli struct {
 	Collector collectorCommand `cmd:"" help:"Receive HEP, analyse and store."`
 	SQL       sqlCommand       `cmd:"" name:"sql" help:"Ask the store."`
 	Explain   explainCommand   `cmd:"" help:"Say how a call was, when it was bad and why."`
+	Topology  topologyCommand  `cmd:"" help:"Say what hosts are: phones, proxies, B2BUAs, relays, gateways."`
 	Synth     synthCommand     `cmd:"" help:"Make calls with exactly known loss, jitter and outcome."`
 	Codecs    codecsCommand    `cmd:"" help:"Print the codec table in force: impairment factors, their source and standing."`
 	Check     checkCommand     `cmd:"" help:"Check a configuration file, or print the defaults."`

@@ -67,11 +67,13 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 		func() uint64 { return an.snapshot.Load().Link.Merged })
 	counter("earshot_links_total", "Links between legs of a call, by whether they are sure enough to give them one session.", prometheus.Labels{"merged": "false"},
 		func() uint64 { return an.snapshot.Load().Link.Likely })
+	gauge("earshot_hosts", "Hosts whose doings are remembered.", func() int { return an.snapshot.Load().OpenHosts })
 	bound := func(what string, f func(*analyzer.Counters) uint64) {
 		counter("earshot_analyzer_bounded_total", "What the analyzer let go, or could not keep, because a table is bounded, or a report was lost or came twice.",
 			prometheus.Labels{"what": what}, func() uint64 { return f(an.snapshot.Load()) })
 	}
 	bound("leg_evicted", func(c *analyzer.Counters) uint64 { return c.Link.Evicted })
+	bound("host_evicted", func(c *analyzer.Counters) uint64 { return c.Topology.Evicted })
 	bound("leg_evidence_common", func(c *analyzer.Counters) uint64 { return c.Link.Common })
 	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
 	bound("stream_dropped", func(c *analyzer.Counters) uint64 { return c.StreamsDropped })

@@ -7,6 +7,7 @@ import (
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/analyzer/link"
+	"github.com/earshot-voip/earshot/analyzer/topology"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/run"
@@ -36,6 +37,13 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 	o.Link.MaxLegs, o.Link.Headers = 2*c.Dialog.MaxCalls, nil
 	for _, h := range c.Links.Headers {
 		o.Link.Headers = append(o.Link.Headers, link.Rule{Name: h.Name, CallID: h.CallID, Match: h.Match})
+	}
+	o.Hosts.MaxHosts, o.Hosts.Every = c.Topology.MaxHosts, time.Duration(c.Topology.Every)
+	for _, h := range c.Topology.Hosts {
+		o.Hosts.Hosts = append(o.Hosts.Hosts, topology.Configured{Network: h.Network.Prefix, Name: h.Name, Class: topology.Class(h.Class)})
+	}
+	for _, t := range c.Topology.Trunks {
+		o.Hosts.Trunks = append(o.Hosts.Trunks, topology.Trunk{Name: t.Name, Network: t.Network.Prefix})
 	}
 	o.NoPLC, o.Codecs = !c.Media.G711PLC, codecs
 	o.Buffer, _ = media.BufferOf(c.Media.JitterBuffer)

@@ -41,6 +41,7 @@ type records struct {
 	drops    []*record.Drop
 	links    []*record.Link
 	hops     []*record.Hop
+	hosts    []*record.Host
 	summary  *record.Summary
 	jsonl    []byte
 	err      error // that the reading ended with: a truncated file
@@ -66,6 +67,8 @@ func (r *records) add(row any) {
 		r.links = append(r.links, x)
 	case *record.Hop:
 		r.hops = append(r.hops, x)
+	case *record.Host:
+		r.hosts = append(r.hosts, x)
 	}
 	r.jsonl = append(record.AppendJSON(r.jsonl, row), '\n')
 }

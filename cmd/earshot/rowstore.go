@@ -37,7 +37,7 @@ func storeOptions(c *run.Config, a *app, reg prometheus.Registerer) (store.Optio
 		RetentionOf: map[string]time.Duration{
 			"calls": time.Duration(r.Calls), "attempts": time.Duration(r.Attempts), "streams": time.Duration(r.Streams),
 			"intervals": time.Duration(r.Intervals), "reports": time.Duration(r.Reports), "messages": time.Duration(r.Messages), "drops": time.Duration(r.Drops),
-			"links": time.Duration(r.Links), "hops": time.Duration(r.Hops),
+			"links": time.Duration(r.Links), "hops": time.Duration(r.Hops), "hosts": time.Duration(r.Hosts),
 		},
 	}, nil
 }

@@ -47,7 +47,7 @@ func appendFields(out []Field, t reflect.Type, index []int, prefix string) []Fie
 }
 
 // Type is the "type" of a row's JSON line: call, attempt, stream, interval,
-// report, message, drop, link, hop, summary. It panics on a value that is no row.
+// report, message, drop, link, hop, host, summary. It panics on a value that is no row.
 func Type(row any) string {
 	switch row.(type) {
 	case *Call:
@@ -68,6 +68,8 @@ func Type(row any) string {
 		return "link"
 	case *Hop:
 		return "hop"
+	case *Host:
+		return "host"
 	case *Summary:
 		return "summary"
 	}

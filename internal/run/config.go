@@ -25,6 +25,7 @@ type Config struct {
 	HEP        HEP        `yaml:"hep"`
 	Dialog     Dialog     `yaml:"dialog"`
 	Links      Links      `yaml:"links"`
+	Topology   Topology   `yaml:"topology"`
 	Media      Media      `yaml:"media"`
 	Store      Store      `yaml:"store"`
 	ClickHouse ClickHouse `yaml:"clickhouse"`
@@ -90,6 +91,14 @@ type Links struct {
 	Headers       []LinkHeader `yaml:"headers"`
 }
 
+// Topology says what is known of hosts, and how much is learned of them.
+type Topology struct {
+	Hosts    []Host   `yaml:"hosts"`
+	Trunks   []Trunk  `yaml:"trunks"`
+	MaxHosts int      `yaml:"max_hosts"`
+	Every    Duration `yaml:"every"`
+}
+
 // Media is the metering of RTP streams.
 type Media struct {
 	G711PLC      bool      `yaml:"g711_plc"`
@@ -121,6 +130,7 @@ type Retention struct {
 	Drops     Duration `yaml:"drops"`
 	Links     Duration `yaml:"links"`
 	Hops      Duration `yaml:"hops"`
+	Hosts     Duration `yaml:"hosts"`
 }
 
 // ClickHouse is the embedded ClickHouse.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,7 +129,7 @@ func TestErrors(t *testing.T) {
 	f("hep:\n  listne: ':1'", "e.yaml:2: unknown key hep.listne; did you mean hep.listen?")
 	f("timer_c: 3m", "e.yaml:1: unknown key timer_c; did you mean dialog.timer_c?")
 	f("hep: {zzzzzz: 1}", "e.yaml:1: unknown key hep.zzzzzz; hep has listen, ports, auth_key, max_skew, max_connections, receive_buffer")
-	f("kafka: 1", "e.yaml:1: unknown key kafka; there are data, log, http, agent, capture, hep, dialog, links, media, store, clickhouse, privacy")
+	f("kafka: 1", "e.yaml:1: unknown key kafka; there are data, log, http, agent, capture, hep, dialog, links, topology, media, store, clickhouse, privacy")
 	f("dialog:\n  t1: soon", `e.yaml:2: dialog.t1 is "soon"; want a duration such as 250ms, 30s, 12h or 90d`)
 	f("dialog:\n  t1: 5", `e.yaml:2: dialog.t1 is "5"; want a duration such as 250ms, 30s, 12h or 90d`)
 	f("capture: {buffer: 1MegaByte}", `e.yaml:1: capture.buffer is "1MegaByte"; want a size in bytes such as 65535, 64KiB or 2GiB`)
@@ -137,6 +138,10 @@ func TestErrors(t *testing.T) {
 	f("media: {coverage: [10.0.0.0/40]}", `e.yaml:1: media.coverage[0] is "10.0.0.0/40"; want a network such as 192.0.2.0/24, or an address`)
 	f("links: {headers: [X-CID]}", `e.yaml:1: links.headers[0] is "X-CID"; want a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header`)
 	f("links: {headers: ['X-CID same [']}", `e.yaml:1: links.headers[0] is "X-CID same ["; want a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header`)
+	f("topology: {hosts: [192.0.2.10]}", `e.yaml:1: topology.hosts[0] is "192.0.2.10"; want an address or network, its name and, where it is known, its class (phone, registrar, proxy, b2bua, relay, gateway), such as 192.0.2.10 sbc-1 b2bua`)
+	f("topology: {hosts: [192.0.2.10 sbc-1 sbc]}", `e.yaml:1: topology.hosts[0] is "192.0.2.10 sbc-1 sbc"; want an address or network, its name and, where it is known, its class (phone, registrar, proxy, b2bua, relay, gateway), such as 192.0.2.10 sbc-1 b2bua`)
+	f("topology: {trunks: [203.0.113.0/28 carrier]}", `e.yaml:1: topology.trunks[0] is "203.0.113.0/28 carrier"; want the name of a trunk and a network or address of it, such as carrier-a 203.0.113.0/28`)
+	f("topology: {max_hosts: 1, every: 1s}", "topology.max_hosts is 1; want 2 to 10000000", "topology.every is 1s; want 1m to 24h")
 	f("hep: {ports: 9060}", `e.yaml:1: hep.ports is "9060"; want a list such as [9060]`)
 	f("hep: {ports: [70000]}", `e.yaml:1: hep.ports[0] is "70000"; want a whole number from 0 to 65535`)
 	f("hep: [1]", "e.yaml:1: hep is a list; want the keys listen, ports, auth_key, max_skew, max_connections, receive_buffer below it")
@@ -195,6 +200,11 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 			c.Dialog.Emergency = []string{"110", "a: b"}
 			c.Capture.Buffer, c.Store.Retention.Drops = 12345, 0
 			c.Privacy.Scrub.DTMF, c.Log.Level = false, 4
+			c.Topology.Hosts = []Host{
+				{Network{netip.MustParsePrefix("192.0.2.10/32")}, "sbc-1", "b2bua"},
+				{Network{netip.MustParsePrefix("2001:db8::/32")}, "x:1,", ""},
+			}
+			c.Topology.Trunks = []Trunk{{"carrier-a", Network{netip.MustParsePrefix("203.0.113.0/28")}}, {"b", Network{netip.MustParsePrefix("2001:db8::1/128")}}}
 		},
 	} {
 		want := Default()
@@ -207,8 +217,11 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 		if err := decodeYAML(b, "printed", &got); err != nil {
 			t.Fatalf("%v in\n%s", err, b)
 		}
-		if d := cmp.Diff(want, got); d != "" {
+		if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
 			t.Errorf("(-want +got):\n%s\n%s", d, b)
+		}
+		if strings.Contains(string(b), "!!") {
+			t.Errorf("a tag is printed:\n%s", b)
 		}
 		if n, m := strings.Count(string(b), "#"), strings.Count(string(defaultYAML), "#"); n != m {
 			t.Errorf("%d comment lines printed, default.yaml has %d:\n%s", n, m, b)

@@ -65,6 +65,11 @@ func (c *Config) Validate() error {
 	v.duration("links.remember", c.Links.Remember, 0, day)
 	v.number("the number of headers in links.headers", len(c.Links.Headers), 0, 100)
 
+	v.number("the number of hosts in topology.hosts", len(c.Topology.Hosts), 0, 10_000)
+	v.number("the number of networks in topology.trunks", len(c.Topology.Trunks), 0, 1000)
+	v.number("topology.max_hosts", c.Topology.MaxHosts, 2, 10_000_000)
+	v.duration("topology.every", c.Topology.Every, time.Minute, day)
+
 	v.check(slices.Contains([]string{"f50", "f200", "adaptive", "none"}, c.Media.JitterBuffer), "media.jitter_buffer", c.Media.JitterBuffer, "f50, f200, adaptive or none")
 	v.check(c.Media.Signal == "on" || c.Media.Signal == "off", "media.signal", c.Media.Signal, "on or off")
 	v.number("the number of networks in media.coverage", len(c.Media.Coverage), 0, 1000)
@@ -88,6 +93,7 @@ func (c *Config) Validate() error {
 		{"drops", c.Store.Retention.Drops},
 		{"links", c.Store.Retention.Links},
 		{"hops", c.Store.Retention.Hops},
+		{"hosts", c.Store.Retention.Hosts},
 	} {
 		if r.d != 0 {
 			v.duration("store.retention."+r.key, r.d, time.Hour, 100*365*day)
@@ -129,8 +135,7 @@ func (v *validation) duration(key string, d Duration, low, high time.Duration) {
 
 // name takes what is shown in rows and compared in keys.
 func (v *validation) name(key, s string) {
-	bad := strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
-	v.check(s != "" && len(s) <= 64 && !bad, key, s, "a name of 1 to 64 bytes without spaces")
+	v.check(isName(s), key, s, "a name of 1 to 64 bytes without spaces")
 }
 
 func (v *validation) listen(key, addr string) {

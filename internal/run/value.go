@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -192,5 +193,89 @@ func (h LinkHeader) String() string {
 	return s
 }
 
+// MarshalText is String.
+func (h LinkHeader) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
 // Equal reports whether two are the same rule.
 func (h LinkHeader) Equal(o LinkHeader) bool { return h.String() == o.String() }
+
+// Host is what configuration says of an address, or of all in a network.
+type Host struct {
+	Network Network
+	Name    string
+	Class   string // "" where it is learned
+}
+
+// hostClasses are what a host may be configured to be.
+var hostClasses = []string{"phone", "registrar", "proxy", "b2bua", "relay", "gateway"}
+
+// UnmarshalText reads "192.0.2.10 sbc-1" and "192.0.2.0/24 phones phone".
+func (h *Host) UnmarshalText(b []byte) error {
+	words := strings.Fields(string(b))
+	if len(words) < 2 || len(words) > 3 || !isName(words[1]) || len(words) == 3 && !slices.Contains(hostClasses, words[2]) {
+		return errHost
+	}
+	var is Host
+	if err := is.Network.UnmarshalText([]byte(words[0])); err != nil {
+		return errHost
+	}
+	is.Name = words[1]
+	if len(words) == 3 {
+		is.Class = words[2]
+	}
+	*h = is
+	return nil
+}
+
+var errHost = fmt.Errorf("an address or network, its name and, where it is known, its class (%s), such as 192.0.2.10 sbc-1 b2bua", strings.Join(hostClasses, ", "))
+
+func (h Host) String() string {
+	s := h.Network.text() + " " + h.Name
+	if h.Class != "" {
+		s += " " + h.Class
+	}
+	return s
+}
+
+// MarshalText is String.
+func (h Host) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// Trunk is a network of a carrier. A trunk may have several.
+type Trunk struct {
+	Name    string
+	Network Network
+}
+
+// UnmarshalText reads "carrier-a 203.0.113.0/28".
+func (t *Trunk) UnmarshalText(b []byte) error {
+	words := strings.Fields(string(b))
+	if len(words) != 2 || !isName(words[0]) {
+		return errTrunk
+	}
+	var n Network
+	if err := n.UnmarshalText([]byte(words[1])); err != nil {
+		return errTrunk
+	}
+	t.Name, t.Network = words[0], n
+	return nil
+}
+
+var errTrunk = fmt.Errorf("the name of a trunk and a network or address of it, such as carrier-a 203.0.113.0/28")
+
+func (t Trunk) String() string { return t.Name + " " + t.Network.text() }
+
+// MarshalText is String.
+func (t Trunk) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// text is the network as short as UnmarshalText reads it.
+func (n Network) text() string {
+	if n.IsSingleIP() {
+		return n.Addr().String()
+	}
+	return n.Prefix.String()
+}
+
+// isName takes what is shown in rows and compared in keys.
+func isName(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}

@@ -166,5 +166,6 @@ var rowTypes = [...]struct {
 	{"hops", reflect.TypeFor[record.Hop]()},
 	{"drops", reflect.TypeFor[record.Drop]()},
 	{"links", reflect.TypeFor[record.Link]()},
+	{"hosts", reflect.TypeFor[record.Host]()},
 	{"calls", reflect.TypeFor[record.Call]()},
 }

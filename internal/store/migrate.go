@@ -13,7 +13,7 @@ import (
 )
 
 // Tables are those that Writer fills and retention is set on.
-var Tables = [...]string{"calls", "attempts", "streams", "intervals", "reports", "messages", "drops", "links", "hops"}
+var Tables = [...]string{"calls", "attempts", "streams", "intervals", "reports", "messages", "drops", "links", "hops", "hosts"}
 
 // Migrate creates the database if it is missing, applies the migrations that
 // it does not have yet, and sets retention. Several processes may start at

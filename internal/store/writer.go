@@ -39,8 +39,8 @@ func (s *Store) NewWriter() *Writer {
 }
 
 // Append takes a row: a pointer to record.Call, Attempt, Stream, Interval,
-// Message, Drop, Link or Hop. Nothing of the row is kept. It fails on any other value,
-// and while a batch that Flush gave up waits to be flushed with its token.
+// Report, Message, Drop, Link, Hop or Host. Nothing of the row is kept. It fails
+// on any other value, and while a batch that Flush gave up waits to be flushed with its token.
 func (w *Writer) Append(row any) error {
 	if w.stuck != "" {
 		return fmt.Errorf("append row: batch %q is not stored yet; flush it first", w.stuck)
@@ -63,8 +63,10 @@ func (w *Writer) Append(row any) error {
 		w.tables[6].append(unsafe.Pointer(r))
 	case *record.Link:
 		w.tables[7].append(unsafe.Pointer(r))
-	case *record.Call:
+	case *record.Host:
 		w.tables[8].append(unsafe.Pointer(r))
+	case *record.Call:
+		w.tables[9].append(unsafe.Pointer(r))
 	default:
 		return fmt.Errorf("append row: %T is no row of a table", row)
 	}
