@@ -21,7 +21,8 @@ type sqlCommand struct {
 // Help shows examples.
 func (sqlCommand) Help() string {
 	return `Tables: calls, attempts, streams, intervals, reports, messages, drops, links, hops, hosts;
-legs is calls with the session_id that was found last, topology each host as it was told of last.
+legs is calls with the session_id that was found last, topology each host as it was told of last,
+seizures what became of calls, by call, leg and attempt.
 Examples:
   earshot sql "SELECT start_time, caller, callee, mos_lq FROM calls WHERE mos_lq < 3.6 ORDER BY start_time DESC LIMIT 20"
   earshot sql --format csv "SELECT toDate(start_time) AS day, count() FROM calls GROUP BY day ORDER BY day"
