@@ -33,6 +33,7 @@ type feed struct {
 	streams      []*record.Stream
 	intervals    []*record.Interval
 	toldRows     []*record.Report
+	links        []*record.Link
 	messages     int
 }
 
@@ -52,6 +53,8 @@ func newFeed(change ...func(*Options)) *feed {
 			f.intervals = append(f.intervals, r)
 		case *record.Report:
 			f.toldRows = append(f.toldRows, r)
+		case *record.Link:
+			f.links = append(f.links, r)
 		case *record.Message:
 			f.messages++
 		}
