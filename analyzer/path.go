@@ -65,8 +65,9 @@ func (s *stream) place() int { return -1000*s.distance() + int(s.copied) }
 func (s *stream) distinct() uint64 { return s.counts.Expected - min(s.counts.Lost, s.counts.Expected) }
 
 // segmentRow fills what arose between the point before and this one. A delay is
-// known where one clock saw the first packet at both.
-func segmentRow(r *record.Stream, s *stream) {
+// known where one clock saw the first packet at both, or it is known how far one
+// is ahead of the other.
+func (a *Analyzer) segmentRow(r *record.Stream, s *stream) {
 	b := s.before
 	if b == nil || s.wrote != nil || b.counts.Packets == 0 {
 		return
@@ -75,9 +76,52 @@ func segmentRow(r *record.Stream, s *stream) {
 	if x, y := b.jitterSum(), s.jitterSum(); x.n > 0 && y.n > 0 {
 		r.SegmentJitterMs = rounded(y.sum/float64(y.n) - x.sum/float64(x.n))
 	}
-	if s.firstSeq != 0 && s.firstSeq == b.firstSeq && s.key.node == b.key.node {
-		r.SegmentDelayMs = rounded(s.first.Sub(b.first).Seconds() * 1000)
+	if s.firstSeq == 0 || s.firstSeq != b.firstSeq {
+		return
 	}
+	if ahead, ok := a.ahead(s, b); ok {
+		r.SegmentDelayMs = rounded(s.first.Sub(b.first).Seconds()*1000 - ahead)
+	}
+}
+
+// clockGap is how far the clock of a node is ahead of another one's, ms.
+type clockGap struct {
+	node, other string
+	ahead       float64
+}
+
+// exactly is by how much that may be wrong for delays between the two nodes to
+// be told, ms.
+const exactly = 5
+
+// clockGaps are those that the signalling of a call tells exactly enough.
+func clockGaps(hops []*record.Hop) []clockGap {
+	var out []clockGap
+	for _, h := range hops {
+		if h.ClockOffsetMs == nil || h.ClockErrorMs == nil || *h.ClockErrorMs > exactly || h.ParentBranch == nil {
+			continue
+		}
+		if i := slices.IndexFunc(hops, func(o *record.Hop) bool { return o.Branch == *h.ParentBranch && o.CSeq == h.CSeq }); i >= 0 {
+			out = append(out, clockGap{h.Node, hops[i].Node, *h.ClockOffsetMs}, clockGap{hops[i].Node, h.Node, -*h.ClockOffsetMs})
+		}
+	}
+	return out
+}
+
+// ahead is how far the clock that saw s is ahead of the one that saw o, ms.
+func (a *Analyzer) ahead(s, o *stream) (ms float64, ok bool) {
+	if s.key.node == o.key.node {
+		return 0, true
+	}
+	m := a.calls[s.tie.call]
+	if m == nil {
+		return 0, false
+	}
+	i := slices.IndexFunc(m.clocks, func(g clockGap) bool { return g.node == s.key.node && g.other == o.key.node })
+	if i < 0 {
+		return 0, false
+	}
+	return m.clocks[i].ahead, true
 }
 
 // hop is how far from its receiver the stream was seen; 0 is next to it.

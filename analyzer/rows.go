@@ -34,9 +34,11 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, at := range attempts {
 		a.emit(at)
 	}
-	for _, h := range c.Hops() {
+	hops := c.Hops()
+	for _, h := range hops {
 		a.emit(h)
 	}
+	m.clocks = clockGaps(hops)
 	a.releaseReports(c, m)
 	var rows []*record.Stream
 	for _, s := range m.streams { // before any of them begins anew

@@ -27,7 +27,7 @@ func (a *Analyzer) streamRow(s *stream) *record.Stream {
 		}
 		if s.segment != "" {
 			r.Segment = new(s.segment)
-			segmentRow(r, s)
+			a.segmentRow(r, s)
 		}
 	} else if s.callID != "" {
 		r.CallID, r.Match = new(s.callID), "callid"

@@ -1,0 +1,91 @@
+package analyzer
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/earshot-voip/earshot/analyzer/dialog"
+	"github.com/earshot-voip/earshot/internal/media"
+	"github.com/earshot-voip/earshot/internal/record"
+)
+
+// TestSegmentDelay: between two nodes it is known where signalling tells how far
+// one clock is ahead of the other, and of the same packet only.
+func TestSegmentDelay(t *testing.T) {
+	hop := func(branch, node string, more ...any) *record.Hop {
+		h := &record.Hop{Branch: branch, Node: node}
+		if len(more) > 0 {
+			h.ParentBranch, h.ClockOffsetMs, h.ClockErrorMs = new(more[0].(string)), new(more[1].(float64)), new(more[2].(float64))
+		}
+		return h
+	}
+	for _, c := range []struct {
+		name          string
+		from, to      string
+		seconds       float64 // from the first packet at one to that at the other, by their clocks
+		first, second uint32
+		hops          []*record.Hop
+		want          string
+	}{
+		{"one node", "in", "in", 0.0015, 1<<16 | 7, 1<<16 | 7, nil, "1.5"},
+		{"another packet", "in", "in", 0.0215, 1<<16 | 7, 1<<16 | 8, nil, "NULL"},
+		{"not told", "in", "in", 0.0015, 0, 0, nil, "NULL"},
+		{"two nodes, nothing known of their clocks", "in", "out", 7.002, 1<<16 | 7, 1<<16 | 7, nil, "NULL"},
+		{"one is 7 s ahead", "in", "out", 7.002, 1<<16 | 7, 1<<16 | 7, []*record.Hop{hop("1", "in"), hop("2", "out", "1", 7000., 1.)}, "2"},
+		{"the other way", "out", "in", -6.998, 1<<16 | 7, 1<<16 | 7, []*record.Hop{hop("1", "in"), hop("2", "out", "1", 7000., 1.)}, "2"},
+		{"not exactly enough", "in", "out", 7.002, 1<<16 | 7, 1<<16 | 7, []*record.Hop{hop("1", "in"), hop("2", "out", "1", 7000., 40.)}, "NULL"},
+	} {
+		a, call := New(Defaults(), func(any) {}), new(dialog.Call)
+		a.calls[call] = &callMedia{clocks: clockGaps(c.hops)}
+		seen := func(node string, seconds float64, seq uint32, lost uint64) *stream {
+			return &stream{
+				key: streamKey{point: &point{pointName: pointName{"default", node}}}, tie: tie{call: call}, first: at(seconds), firstSeq: seq,
+				counts: media.Counts{Packets: 100 - lost, Expected: 100, Lost: lost},
+			}
+		}
+		b := seen(c.from, 1, c.first, 2)
+		s := seen(c.to, 1+c.seconds, c.second, 5)
+		s.before = b
+		var r record.Stream
+		a.segmentRow(&r, s)
+		got := "NULL"
+		if r.SegmentDelayMs != nil {
+			got = fmt.Sprint(*r.SegmentDelayMs)
+		}
+		if got != c.want || r.SegmentLost == nil || *r.SegmentLost != 3 {
+			t.Errorf("%s: delay %s ms, want %s; lost %v", c.name, got, c.want, *r.SegmentLost)
+		}
+	}
+}
+
+// TestSegments: points are ordered from the sender to the receiver; where two
+// see the same addresses, by what routers took from TTL.
+func TestSegments(t *testing.T) {
+	call := new(dialog.Call)
+	relayed := &dialog.Endpoint{Call: call, Owner: dialog.B, Addr: addr("192.0.2.20:30000"), Hop: 1, Media: "audio"}
+	bob := &dialog.Endpoint{Call: call, Owner: dialog.B, Addr: bobRTP, Media: "audio"}
+	seen := func(node, src, dst string, to *dialog.Endpoint, ttl uint8) *stream {
+		return &stream{
+			key: streamKey{point: &point{pointName: pointName{"default", node}}, src: addr(src), dst: addr(dst), ssrc: 7}, ttlMax: ttl,
+			tie: tie{call: call, from: dialog.A, to: to}, first: at(1), last: at(9), counts: media.Counts{Packets: 100, Expected: 100},
+		}
+	}
+	in := seen("relay", "198.51.100.1:4000", "192.0.2.20:30000", relayed, 62)
+	far := seen("bob", "192.0.2.20:30004", "203.0.113.1:6000", bob, 60)
+	near := seen("relay", "192.0.2.20:30004", "203.0.113.1:6000", bob, 64)
+	far.first = far.first.Add(-time.Second) // its clock is behind
+	m := &callMedia{streams: []*stream{in, far, near}}
+	m.segments()
+	for s, want := range map[*stream]string{in: "1/3", near: "2/3", far: "3/3"} {
+		if s.segment != want {
+			t.Errorf("%s at %s is segment %s, want %s", s.key.dst, s.key.node, s.segment, want)
+		}
+	}
+	if far.before != near || near.before != in || in.before != nil {
+		t.Error("the points before are others")
+	}
+	if chosen := measured(m.streams, dialog.A); len(chosen) != 1 || chosen[0] != far {
+		t.Errorf("%d streams count", len(chosen))
+	}
+}
