@@ -215,6 +215,13 @@ func TestCounts(t *testing.T) {
 0.2  p>c INVITE A/  1 via=z|x
 1    c>p 200    A/B 1INVITE via=z|x
 1.01 p>a 200    A/B 1INVITE via=x`, 1, 0, 0, 2},
+		{"two carriers behind a proxy that hides the Vias", `
+0    a>p INVITE A/  1 via=x
+0.01 p>b INVITE A/  1 via=y
+0.1  b>p 503    A/X 1INVITE via=y
+0.2  p>c INVITE A/  1 via=z
+1    c>p 200    A/B 1INVITE via=z
+1.01 p>a 200    A/B 1INVITE via=x`, 1, 0, 0, 2},
 		{"forks behind a proxy out of sight", `
 0    a>p INVITE A/   1
 0.2  p>a 180    A/B1 1INVITE

@@ -205,7 +205,7 @@ func (c *Call) row() *record.Call {
 	}
 	c.ringing(r, &c.rung, answer)
 	for _, t := range c.tries {
-		if t.attempt() {
+		if c.attempt(t) {
 			r.Attempts += uint32(max(1, len(t.targets())))
 		}
 	}
@@ -253,7 +253,7 @@ func (t *try) targets() []fork {
 func (c *Call) Attempts() []*record.Attempt {
 	var out []*record.Attempt
 	for _, t := range c.tries {
-		if !t.attempt() {
+		if !c.attempt(t) {
 			continue
 		}
 		base := record.Attempt{

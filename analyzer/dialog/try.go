@@ -161,9 +161,12 @@ func (t *try) firstSeen() time.Time {
 	return earlier(micro(t.start), time.UnixMicro(t.first).UTC())
 }
 
-// counts as an attempt: the hop nearest to the target. What came before it is
-// the same INVITE on its way.
-func (t *try) attempt() bool { return !t.hasChild }
+// attempt reports whether a try counts as one downstream: the hop nearest to the
+// target. What came before it is the same INVITE on its way, whether Vias say so
+// or a proxy hid them.
+func (c *Call) attempt(t *try) bool {
+	return !t.hasChild && !slices.ContainsFunc(c.tries, func(o *try) bool { return o != t && !o.hasParent && c.enteredAt(o) == t })
+}
 
 // acksAnswer reports whether an ACK is that of a 2xx, which is a transaction
 // of its own (RFC 3261 section 13.2.2.4): the ACK of a refusal has the branch
