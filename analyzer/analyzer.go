@@ -90,8 +90,9 @@ type Analyzer struct {
 	streams  map[streamKey]*stream
 	seq      uint64
 	calls    map[*dialog.Call]*callMedia
-	waiting  int // intervals that wait for their stream's dialog
-	holes    int // that streams remember
+	waiting  int        // intervals that wait for their stream's dialog
+	holes    int        // that streams remember
+	clocks   []clockGap // of the nodes that saw the call whose rows are being written
 	reports  map[reportKey]*remote
 	ends     [2][]*dialog.Endpoint // scratch
 	rtt      *media.RTTTracker
@@ -172,9 +173,7 @@ func (a *Analyzer) observeSIP(p *packet.Packet) {
 	a.emitMessage(p, m, seen.Retransmission)
 	if !seen.Retransmission {
 		a.hostSIP(p, m, seen.Call)
-		if m.Request {
-			a.linkSIP(p, m, seen.Call)
-		}
+		a.linkSIP(p, m, seen.Call)
 		a.reportedBySIP(p, m, seen.Call)
 	}
 }

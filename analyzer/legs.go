@@ -27,15 +27,21 @@ func (s *source) Facts() link.Facts {
 	}
 }
 
-// linkSIP takes what a request says of other legs.
+// linkSIP takes what a message says of other legs.
 func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 	if a.opt.Link.Off {
+		return
+	}
+	if !m.Request {
+		if c != nil && string(m.CSeqMethod()) == "REFER" {
+			a.legs.ReferAnswered(a.legOf(c), m)
+		}
 		return
 	}
 	switch string(m.Method) {
 	case "INVITE":
 		if c != nil && len(m.To().Tag) == 0 {
-			a.legs.Invite(a.legOf(c), m, p.Src.Addr(), p.Time)
+			a.legs.Invite(a.legOf(c), m, p.Src.Addr(), p.Dst.Addr(), p.Time)
 		}
 	case "REFER":
 		var l *link.Leg
@@ -44,7 +50,7 @@ func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 		} else if l = a.legs.Named(p.Domain, m.Get(sip.HeaderTargetDialog)); l == nil {
 			return
 		}
-		a.legs.Referred(l, m, p.Dst.Addr(), p.Time)
+		a.legs.Referred(l, m, p.Dst.Addr(), p.Time, c == nil)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
+var boxSIP = addr("192.0.2.30:5060")
+
 // dial places a call with more headers in its INVITE.
 func (f *feed) dial(when float64, id string, headers ...string) {
 	f.packet(when, packet.KindSIP, aliceSIP, bobSIP, fmt.Appendf(nil, "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s\r\nFrom: <sip:alice@example.com>;tag=A%s\r\n"+
@@ -60,6 +62,7 @@ func TestSameMedia(t *testing.T) {
 	}{
 		{"both are set up together", func(f *feed) {
 			one, two := newDialled("one"), newDialled("two")
+			one.b, two.a = boxSIP, boxSIP
 			f.invite(0, one)
 			f.invite(0.1, two)
 			f.answer(1, two)
@@ -67,6 +70,15 @@ func TestSameMedia(t *testing.T) {
 			f.bye(9, one)
 			f.bye(9.1, two)
 		}, "one"},
+		{"a load generator rings two at a time", func(f *feed) {
+			one, two := newDialled("one"), newDialled("two")
+			f.invite(0, one)
+			f.invite(0.1, two)
+			f.answer(1, one)
+			f.answer(1.1, two)
+			f.bye(9, one)
+			f.bye(9.1, two)
+		}, "two"},
 		{"the first one is up", func(f *feed) {
 			one, two := newDialled("one"), newDialled("two")
 			f.connect(0, one)

@@ -113,15 +113,11 @@ func (a *Analyzer) ahead(s, o *stream) (ms float64, ok bool) {
 	if s.key.node == o.key.node {
 		return 0, true
 	}
-	m := a.calls[s.tie.call]
-	if m == nil {
-		return 0, false
-	}
-	i := slices.IndexFunc(m.clocks, func(g clockGap) bool { return g.node == s.key.node && g.other == o.key.node })
+	i := slices.IndexFunc(a.clocks, func(g clockGap) bool { return g.node == s.key.node && g.other == o.key.node })
 	if i < 0 {
 		return 0, false
 	}
-	return m.clocks[i].ahead, true
+	return a.clocks[i].ahead, true
 }
 
 // hop is how far from its receiver the stream was seen; 0 is next to it.

@@ -37,7 +37,7 @@ func TestSegmentDelay(t *testing.T) {
 		{"not exactly enough", "in", "out", 7.002, 1<<16 | 7, 1<<16 | 7, []*record.Hop{hop("1", "in"), hop("2", "out", "1", 7000., 40.)}, "NULL"},
 	} {
 		a, call := New(Defaults(), func(any) {}), new(dialog.Call)
-		a.calls[call] = &callMedia{clocks: clockGaps(c.hops)}
+		a.clocks = clockGaps(c.hops)
 		seen := func(node string, seconds float64, seq uint32, lost uint64) *stream {
 			return &stream{
 				key: streamKey{point: &point{pointName: pointName{"default", node}}}, tie: tie{call: call}, first: at(seconds), firstSeq: seq,

@@ -38,7 +38,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, h := range hops {
 		a.emit(h)
 	}
-	m.clocks = clockGaps(hops)
+	a.clocks = clockGaps(hops)
 	a.releaseReports(c, m)
 	var rows []*record.Stream
 	for _, s := range m.streams { // before any of them begins anew
@@ -48,6 +48,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 		a.emitRow(s, rows[i])
 		s.kept, s.before = false, nil // what still comes has a row of its own
 	}
+	a.clocks = nil
 	delete(a.calls, c)
 	a.unbind(c)
 }

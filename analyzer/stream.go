@@ -312,7 +312,6 @@ type callMedia struct {
 	elsewhere bool
 	told      []*record.Report // that named no stream, until all of them are known
 	dropped   bool             // it had more streams than maxCallStreams
-	clocks    []clockGap       // of nodes that saw it; known when its rows are written
 }
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.

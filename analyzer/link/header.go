@@ -57,8 +57,12 @@ func (r *Rule) value(header []byte) []byte {
 	return v
 }
 
-// Invite takes a leg's first INVITE.
-func (t *Table) Invite(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
+// Invite takes a leg's first INVITE, at each hop.
+func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time) {
+	if !l.invited { // else it is the same INVITE at another hop
+		l.invited = true
+		t.number(l)
+	}
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
 		for header := range m.ValuesName(r.Name) {
@@ -69,7 +73,11 @@ func (t *Table) Invite(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
 				t.names(l, v, Header, r.Name, at)
 			default:
 				for _, o := range t.share(l, hash('h', l.Domain, []byte(r.Name), bytes.ToLower(v))) {
-					t.link(l, o, Header, r.Name, certain, at)
+					confidence := float64(certain)
+					if alike(l.begin.src, o.begin.src) && alike(l.begin.dst, o.begin.dst) {
+						confidence = 0.5 // two calls between the same hosts: it is a box's constant, or it tries again
+					}
+					t.link(l, o, Header, r.Name, confidence, at)
 				}
 			}
 		}
@@ -79,11 +87,14 @@ func (t *Table) Invite(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
 			t.names(l, dialogOf(v), Dialog, h.String(), at)
 		}
 	}
-	t.referred(l, m, src, at)
-	if !l.invited { // else it is the same INVITE at another hop
-		l.invited = true
-		t.number(l)
+	hops := uint8(0)
+	for range m.Vias() {
+		hops = min(hops+1, 250)
 	}
+	if hops >= l.hops && dst.IsValid() { // where it came out of the proxies
+		l.hops, l.begin.dst = hops, hashAddr(dst)
+	}
+	t.referred(l, m, src, at)
 }
 
 // dialogOf is the Call-ID that Replaces, Join and Target-Dialog name.

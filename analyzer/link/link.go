@@ -79,6 +79,9 @@ const (
 	maxShared = 16
 	// maxSession is how many legs a session may have.
 	maxSession = 256
+	// maxCommon and maxUses bound what is remembered of evidence.
+	maxCommon = 10_000
+	maxUses   = 200_000
 	// maxEvidence is how many pieces of evidence of a kind a leg has.
 	maxEvidence = 32
 )
@@ -100,13 +103,14 @@ type Leg struct {
 	source   Source // nil when its row is written
 	begin    begin
 	progress progress // valid when its row is written
-	forgetAt time.Time
+	forgetAt int64    // Unix ns
 	joined   *session // nil while it is alone
 	evidence *evidences
 	streams  *stream // chained by sibling
 
 	candidates []candidate // that began at its time with a number of its
 	crowd      float64     // how alike those are that were too many
+	hops       uint8       // Vias of the INVITE that begin.dst is of
 	invited    bool        // its first INVITE was taken
 	told       bool        // a row says which session it is of
 	forgotten  bool
@@ -162,6 +166,7 @@ type Table struct {
 	legs     map[uint64]*Leg // by domain and Call-ID
 	mentions map[uint64][]mention
 	keys     map[uint64][]*Leg   // by evidence
+	uses     map[uint64]uint16   // how many further legs had evidence of one, since it was first seen
 	common   map[uint64]struct{} // evidence that identifies nobody
 	streams  map[uint64]*stream  // by domain and SSRC, chained by next
 	numbers  map[uint64][]*Leg   // the latest that began under a number
@@ -176,7 +181,7 @@ type Table struct {
 func New(opt Options, emit func(Link)) *Table {
 	opt.MaxLegs = max(opt.MaxLegs, 1)
 	return &Table{
-		opt: opt, emit: emit, legs: map[uint64]*Leg{}, mentions: map[uint64][]mention{}, keys: map[uint64][]*Leg{}, common: map[uint64]struct{}{},
+		opt: opt, emit: emit, legs: map[uint64]*Leg{}, mentions: map[uint64][]mention{}, keys: map[uint64][]*Leg{}, uses: map[uint64]uint16{}, common: map[uint64]struct{}{},
 		streams: map[uint64]*stream{}, numbers: map[uint64][]*Leg{},
 	}
 }
@@ -251,7 +256,9 @@ func (t *Table) names(l *Leg, callID []byte, method Method, detail string, at ti
 	}
 	name := hash('i', l.Domain, callID)
 	if o := t.legs[name]; o != nil {
-		t.link(l, o, method, detail, certain, at)
+		if !t.usedUp(name) {
+			t.link(l, o, method, detail, certain, at)
+		}
 		return
 	}
 	list, e := t.mentions[name], l.more()
@@ -268,9 +275,9 @@ func (t *Table) share(l *Leg, key uint64) []*Leg {
 	if _, ok := t.common[key]; ok || len(e.keys) >= maxEvidence || slices.Contains(have, l) {
 		return nil
 	}
-	if len(have) >= maxShared {
+	if len(have) >= maxShared || len(have) > 0 && t.usedUp(key) {
 		t.Counters.Common++
-		if len(t.common) >= 10_000 {
+		if len(t.common) >= maxCommon {
 			clear(t.common)
 		}
 		t.common[key] = struct{}{}
@@ -279,6 +286,20 @@ func (t *Table) share(l *Leg, key uint64) []*Leg {
 	t.keys[key] = append(have, l)
 	e.keys = append(e.keys, key)
 	return have
+}
+
+// usedUp counts a further leg with a piece of evidence, and reports whether more
+// had it than one call has legs: a box that fills a header with a constant does so
+// for years, however few of its legs are remembered at a time.
+func (t *Table) usedUp(key uint64) bool {
+	n := t.uses[key]
+	if n == 0 && len(t.uses) >= maxUses {
+		clear(t.uses)
+	}
+	if n <= maxShared {
+		t.uses[key] = n + 1
+	}
+	return n >= maxShared
 }
 
 // link takes a piece of evidence that two legs belong together. What several
@@ -364,17 +385,17 @@ func (t *Table) Written(l *Leg, now time.Time) {
 	}
 	t.byStreams(l, now)
 	t.byNumbers(l, now)
-	l.progress, l.source, l.forgetAt = l.now(), nil, now.Add(t.opt.Remember)
+	l.progress, l.source, l.forgetAt = l.now(), nil, now.Add(t.opt.Remember).UnixNano()
 	t.old = append(t.old, l)
 }
 
 // Advance forgets legs that were written long ago.
 func (t *Table) Advance(now time.Time) {
-	for len(t.old) > 0 && !t.old[0].forgetAt.After(now) {
+	for len(t.old) > 0 && t.old[0].forgetAt <= now.UnixNano() {
 		l := t.old[0]
 		t.old[0] = nil
 		t.old = t.old[1:]
-		if l.source == nil && !l.forgetAt.After(now) { // else its Call-ID came into use again
+		if l.source == nil && l.forgetAt <= now.UnixNano() { // else its Call-ID came into use again
 			t.forget(l)
 		}
 	}

@@ -47,7 +47,7 @@ func (b *bench) leg(id string, when float64) *Leg {
 // invite begins a leg by an INVITE with headers.
 func (b *bench) invite(id string, when float64, headers ...string) *Leg {
 	l := b.leg(id, when)
-	b.Invite(l, message("INVITE sip:bob@example.com SIP/2.0", id, headers...), netip.Addr{}, at(when))
+	b.Invite(l, message("INVITE sip:bob@example.com SIP/2.0", id, headers...), netip.Addr{}, netip.Addr{}, at(when))
 	return l
 }
 
@@ -130,12 +130,39 @@ func TestCommonHeader(t *testing.T) {
 	}
 }
 
+// TestConstantHeader: a box that fills a header with a constant does so however far
+// its calls are apart.
+func TestConstantHeader(t *testing.T) {
+	for _, header := range []string{"Cisco-Guid: always", "X-CID: call0"} {
+		b := newBench(func(o *Options) { o.Remember = time.Hour })
+		for i := range 60 {
+			when := float64(45 * i)
+			if l := b.invite(fmt.Sprint("call", i), when, header); i > 0 {
+				b.Written(l, at(when+20))
+			}
+			b.Advance(at(when))
+		}
+		if n := b.Find("default", []byte("call59")).Legs(); n != 1 {
+			t.Errorf("%s: the last call has %d legs", header, n)
+		}
+	}
+	// Between the same hosts it is not sure with the first ones already.
+	src, dst := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	b := newBench()
+	for i := range 2 {
+		id := fmt.Sprint("call", i)
+		l := b.Leg("default", id, at(float64(i)), &told{Start: at(float64(i)), Src: src, Dst: dst})
+		b.Invite(l, message("INVITE sip:bob@example.com SIP/2.0", id, "Cisco-Guid: always"), src, dst, at(float64(i)))
+	}
+	b.want(t, "call1>call0 header/Cisco-Guid likely 0.50")
+}
+
 // TestDomains: customers use each other's Call-IDs, numbers and headers.
 func TestDomains(t *testing.T) {
 	b := newBench()
 	x, y := b.Leg("one", "a", at(0), &told{Start: at(0)}), b.Leg("two", "a", at(1), &told{Start: at(1)})
-	b.Invite(x, message("INVITE sip:bob@example.com SIP/2.0", "a", "Cisco-Guid: 7"), netip.Addr{}, at(0))
-	b.Invite(y, message("INVITE sip:bob@example.com SIP/2.0", "a", "Cisco-Guid: 7", "X-CID: a"), netip.Addr{}, at(1))
+	b.Invite(x, message("INVITE sip:bob@example.com SIP/2.0", "a", "Cisco-Guid: 7"), netip.Addr{}, netip.Addr{}, at(0))
+	b.Invite(y, message("INVITE sip:bob@example.com SIP/2.0", "a", "Cisco-Guid: 7", "X-CID: a"), netip.Addr{}, netip.Addr{}, at(1))
 	host := netip.MustParseAddr("10.0.0.1")
 	for _, l := range []*Leg{x, y} {
 		b.Stream(l, Stream{SSRC: 7, Src: host, Dst: host.Next(), First: at(1)})
@@ -187,14 +214,15 @@ func TestRefer(t *testing.T) {
 		b := newBench()
 		a := b.leg("a", 0)
 		b.leg("c@x", 0.5)
-		b.Referred(a, message("REFER sip:alice@example.com SIP/2.0", "a", "Refer-To: "+c.refer, "Referred-By: <sip:bob@example.com>"), alice, at(5))
+		b.Referred(a, message("REFER sip:alice@example.com SIP/2.0", "a", "Refer-To: "+c.refer, "Referred-By: <sip:bob@example.com>"), alice, at(5), false)
+		b.ReferAnswered(a, message("SIP/2.0 202 Accepted", "a"))
 		b.Advance(at(5 + c.after))
 		var headers []string
 		if c.header != "" {
 			headers = append(headers, c.header)
 		}
 		l := b.leg("b", 5+c.after)
-		b.Invite(l, message("INVITE "+c.uri+" SIP/2.0", "b", headers...), c.from, at(5+c.after))
+		b.Invite(l, message("INVITE "+c.uri+" SIP/2.0", "b", headers...), c.from, netip.Addr{}, at(5+c.after))
 		if got := b.says(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
@@ -210,14 +238,14 @@ func TestStream(t *testing.T) {
 		want     string
 		sameSSRC bool
 	}{
-		{"through a box", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(1.02)}, "b>a ssrc a 2", true},
-		{"through a box with two addresses", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(outside), Dst: host(peer), First: at(1.02)}, "b>a ssrc likely 0.66", true},
-		{"later", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(2)}, "b>a ssrc likely 0.70", true},
-		{"much later", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(9)}, "", true},
-		{"back where it came from", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(phone), First: at(1)}, "", true},
-		{"the other direction", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(1), FromCaller: true}, "", true},
+		{"through a box", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(1.02)}, "b>a ssrc a 2", true},
+		{"through a box with two addresses", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(outside), Dst: host(peer), FromCaller: true, First: at(1.02)}, "b>a ssrc likely 0.66", true},
+		{"later", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(2)}, "b>a ssrc likely 0.70", true},
+		{"much later", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(9)}, "", true},
+		{"back where it came from", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(phone), FromCaller: true, First: at(1)}, "", true},
+		{"the other direction", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(1)}, "", true},
 		{"two calls of a load generator", Stream{Src: host(phone), Dst: host(peer), First: at(1)}, Stream{Src: host(phone), Dst: host(peer), First: at(1)}, "", true},
-		{"another SSRC", Stream{Src: host(phone), Dst: host(box), First: at(1)}, Stream{Src: host(box), Dst: host(peer), First: at(1)}, "", false},
+		{"another SSRC", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(1)}, "", false},
 	} {
 		b := newBench()
 		c.in.SSRC, c.out.SSRC = 7, 7
@@ -294,7 +322,7 @@ func TestNumbers(t *testing.T) {
 		{"other numbers", []Facts{in, change(out, func(f *Facts) { f.Caller, f.Callee, f.Target = "1000000", "2000000", "2000000" })}, ""},
 		{"the caller is another one", []Facts{in, change(out, func(f *Facts) { f.Caller = "anonymous" })}, "b>a numbers likely 0.80"},
 		{"a minute later", []Facts{in, change(out, func(f *Facts) { f.Start = at(20) })}, ""},
-		{"answered by the box alone", []Facts{in, change(out, func(f *Facts) { f.Answer, f.Status = time.Time{}, 486 })}, ""},
+		{"answered by the box alone", []Facts{in, change(out, func(f *Facts) { f.Answer, f.Status = time.Time{}, 486 })}, "b>a numbers likely 0.70"},
 		{"busy", []Facts{change(in, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(2), 486 }), change(out, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(1.99), 486 })}, "b>a numbers a 2"},
 		{"two calls of one host", []Facts{in, change(in, func(f *Facts) { f.Start = at(1.5) })}, ""},
 		{"two calls that fit alike", []Facts{in, change(in, func(f *Facts) { f.Src = bob }), change(out, func(f *Facts) { f.Dst = alice })}, "c>b numbers likely 0.47"},
@@ -330,7 +358,7 @@ func TestNumbers(t *testing.T) {
 		var legs []*Leg
 		for i := range c.legs {
 			l := b.Leg("default", string(rune('a'+i)), c.legs[i].Start, (*told)(&c.legs[i]))
-			b.Invite(l, message("INVITE sip:x@example.com SIP/2.0", l.CallID), c.legs[i].Src, l.Began)
+			b.Invite(l, message("INVITE sip:x@example.com SIP/2.0", l.CallID), c.legs[i].Src, c.legs[i].Dst, l.Began)
 			legs = append(legs, l)
 		}
 		for _, l := range legs {
@@ -350,6 +378,35 @@ func TestEvidenceAddsUp(t *testing.T) {
 	b.link(y, x, SSRC, "", 0.7, at(2))
 	b.link(y, x, SSRC, "", 0.7, at(3))
 	b.want(t, "b>a numbers likely 0.70; b>a ssrc a 2")
+}
+
+// TestReferRefused: who refuses, or is asked again with credentials, is asked for
+// nothing; and from a PBX others call the same number, too.
+func TestReferRefused(t *testing.T) {
+	pbx := netip.MustParseAddr("198.51.100.1")
+	play := func(answer string, caller string) string {
+		b := newBench()
+		a := b.Leg("default", "a", at(0), &told{Start: at(0), Caller: "+12025550142", Callee: "+442079460123"})
+		b.Invite(a, message("INVITE sip:bob@example.com SIP/2.0", "a"), pbx, netip.Addr{}, at(0))
+		b.Referred(a, message("REFER sip:alice@example.com SIP/2.0", "a", "Refer-To: <sip:300@example.com>"), pbx, at(5), false)
+		if answer != "" {
+			b.ReferAnswered(a, message("SIP/2.0 "+answer, "a"))
+		}
+		l := b.Leg("default", "b", at(6), &told{Start: at(6), Caller: caller, Callee: "300"})
+		b.Invite(l, message("INVITE sip:300@example.com SIP/2.0", "b"), pbx, netip.Addr{}, at(6))
+		return b.says()
+	}
+	for _, c := range []struct{ answer, caller, want string }{
+		{"202 Accepted", "+12025550142", "b>a refer a 2"},
+		{"202 Accepted", "+12025550199", "b>a refer likely 0.50"},
+		{"603 Decline", "+12025550142", ""},
+		{"407 Proxy Authentication Required", "+12025550142", ""},
+		{"", "+12025550142", ""},
+	} {
+		if got := play(c.answer, c.caller); got != c.want {
+			t.Errorf("%s, %s calls: %q, want %q", c.answer, c.caller, got, c.want)
+		}
+	}
 }
 
 // TestSessions: whatever is linked and whenever rows are written, a session has

@@ -7,8 +7,14 @@ import (
 )
 
 // Pair takes the media addresses of two legs: both announce what the other
-// does, so that a box between them lets media pass by.
-func (t *Table) Pair(l, o *Leg, at time.Time) { t.link(l, o, Media, "", sure, at) }
+// does, so that a box between them lets media pass by. Two calls between the same
+// hosts use the same ports, as load generators do.
+func (t *Table) Pair(l, o *Leg, at time.Time) {
+	if alike(l.begin.src, o.begin.src) || alike(l.begin.dst, o.begin.dst) {
+		return
+	}
+	t.link(l, o, Media, "", sure, at)
+}
 
 // Stream is an RTP stream of a leg.
 type Stream struct {
@@ -58,21 +64,23 @@ func (t *Table) Stream(l *Leg, is Stream) {
 	}
 }
 
-// byStreams looks for legs into which the streams of one that is over went on,
-// or out of which they came: through a box between them, which leaves them their
-// SSRC. Load generators and announcements give many streams one SSRC. So a stream
-// that goes on in its own leg is looked for in no other, and one of several that
-// begin together is as likely as each other.
+// byStreams looks for the leg out of which the streams of one that is over came:
+// through a box between them, which leaves them their SSRC. Load generators and
+// announcements give many streams one SSRC. So a stream that goes on in its own leg,
+// or is known to come out of another one, is looked for in no other, and one of
+// several that begin together is as likely as each other.
 func (t *Table) byStreams(l *Leg, at time.Time) {
 	for s := l.streams; s != nil; s = s.sibling {
 		var best *stream
-		apart, next := atMost, atMost
+		apart, next, have := atMost, atMost, atMost
 		for o := t.streams[s.key]; o != nil; o = o.next {
 			d := time.Duration(o.first - s.first).Abs()
-			if o.leg.with(l) || o.fromCaller != s.fromCaller || d >= atMost || !s.passes(o) && !s.besides(o) || t.goesOn(s, o) || t.goesOn(o, s) {
+			if o.leg == l || o.fromCaller != s.fromCaller || d >= atMost || !s.cameOutOf(o) && !(s.besides(o) && later(l, o.leg)) || t.goesOn(s, o) || t.goesOn(o, s) {
 				continue
 			}
 			switch {
+			case o.leg.with(l):
+				have = min(have, d)
 			case best == nil || d < apart:
 				if best != nil && !best.leg.with(o.leg) {
 					next = apart
@@ -82,14 +90,14 @@ func (t *Table) byStreams(l *Leg, at time.Time) {
 				next = min(next, d)
 			}
 		}
-		if best == nil {
+		if best == nil || have < atMost {
 			continue
 		}
 		confidence := sure
 		if apart > atOnce {
 			confidence = 0.7
 		}
-		if !s.passes(best) {
+		if !s.cameOutOf(best) {
 			confidence *= 0.7
 		}
 		if next-apart < apartBy {
@@ -99,10 +107,14 @@ func (t *Table) byStreams(l *Leg, at time.Time) {
 	}
 }
 
-// passes reports whether one of two streams goes into a box out of which the
-// other comes.
-func (s *stream) passes(o *stream) bool {
-	return o.dst == s.src && o.src != s.dst || o.src == s.dst && o.dst != s.src
+// cameOutOf reports whether the box between two legs had the stream in the other
+// one, on the caller's side: what the caller sends comes in there, what the callee
+// sends goes out.
+func (s *stream) cameOutOf(o *stream) bool {
+	if s.fromCaller {
+		return o.dst == s.src && o.src != s.dst
+	}
+	return o.src == s.dst && o.dst != s.src
 }
 
 // besides reports whether the two may be of a box with an address on each side.

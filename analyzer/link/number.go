@@ -226,30 +226,29 @@ func (t *Table) age(now time.Time) {
 	}
 }
 
-// byNumbers looks for the other leg of one that is over, by numbers, time and
-// the box between them.
+// byNumbers looks for the leg that one which is over came out of, by numbers, time
+// and the box between them; where there is none, for another one that the box rang
+// for the same call. Each leg is asked for itself: a box that rings a group, or a
+// chain of boxes, needs no choice between what goes out and what came in.
 func (t *Table) byNumbers(l *Leg, at time.Time) {
-	best, confidence := t.bestOf(l)
+	best, confidence := t.bestOf(l, t.fits)
+	if best == nil {
+		best, confidence = t.bestOf(l, t.siblings)
+	}
 	if best == nil {
 		return
-	}
-	// The other one may fit a third leg as well, or better.
-	if rival, c := t.bestOf(best); rival != nil {
-		if !rival.with(l) {
-			c /= 2
-		}
-		confidence = min(confidence, c)
-	}
-	if l.Legs() > 1 && best.Legs() > 1 {
-		confidence /= 2 // better evidence had joined neither with the other
 	}
 	t.link(l, best, Numbers, "", confidence, at)
 }
 
-// bestOf is the leg of another session that fits best, and better than those of
-// its own do. Where a leg of a third
-// session fits as well, each is half as likely.
-func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
+// margin is by how much one leg fits better than another when there is no doubt.
+const margin = 0.2
+
+// bestOf is the leg of another session that fits best as the one before, and better
+// than those of its own do. Where a leg of a third session fits as well, each is half
+// as likely; and where that one fits a third leg better, which is no fork of the same
+// call.
+func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) (best *Leg, confidence float64) {
 	if len(l.candidates) == 0 {
 		return nil, 0
 	}
@@ -261,7 +260,10 @@ func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 			continue
 		}
 		p := o.now()
-		c := max(t.fits(l, o, &is, &p), t.fits(o, l, &p, &is))
+		c := fits(o, l, &p, &is)
+		if back := fits(l, o, &is, &p); back > c || back == c && later(o, l) {
+			continue // it came out of this one
+		}
 		switch {
 		case c == 0:
 		case o.with(l):
@@ -275,24 +277,35 @@ func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 			next = max(next, c)
 		}
 	}
-	if best == nil || have >= most { // its other leg is known
+	if best == nil || have >= most { // the one before is known
 		return nil, 0
 	}
-	const margin = 0.2 // by how much the best fits better when there is no doubt
+	in := best.now()
+	for _, c := range best.candidates {
+		o := c.leg
+		if o == l || o.forgotten || o.with(l) || l.forks(o) {
+			continue
+		}
+		p := o.now()
+		next = max(next, fits(best, o, &in, &p))
+	}
 	doubt := max(0, 1-(most-next)/margin, 1-(t.alike(l, best)-max(l.crowd, best.crowd))/margin)
-	return best, most * (1 - doubt/2)
+	return best, most * (1 - min(doubt, 1)/2)
+}
+
+// forks reports whether a box sends both INVITEs for one caller at one time.
+func (l *Leg) forks(o *Leg) bool {
+	return alike(l.begin.src, o.begin.src) && l.begin.sameCaller(&o.begin) && l.Began.Sub(o.Began).Abs() <= atOneTime
 }
 
 // fits is how sure it is that the first leg went on as the second one: 0 where
 // it cannot be, up to 0.95.
 func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
 	c := t.begins(in, out)
-	if c == 0 || i.end != 0 && i.end < out.Began.UnixNano() {
+	if c == 0 || in.begin.src == out.begin.src && in.begin.src != 0 || i.end != 0 && i.end < out.Began.UnixNano() {
 		return 0
 	}
 	switch {
-	case in.begin.src == out.begin.src && in.begin.src != 0:
-		return siblings(i, o)
 	case i.answer != 0 && o.answer != 0:
 		c += 0.15*near(i.answer, o.answer) + 0.15*near(i.end, o.end)
 	case i.answer == 0 && o.answer == 0:
@@ -302,7 +315,9 @@ func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
 		c += 0.15 * near(i.end, o.end)
 	case i.answer == 0: // what was answered behind the box was answered before it
 		return 0
-	default: // the box tried another way, or is one that answers by itself
+	case o.elsewhere || o.status == 487: // another one of the group answered
+		c += 0.15*near(i.answer, o.end) + 0.15
+	case o.status < 300: // the box answers by itself
 		c /= 2
 	}
 	return min(c, sure)
@@ -313,7 +328,10 @@ func near(x, y int64) float64 { return max(0, 1-time.Duration(x-y).Abs().Seconds
 
 // siblings is how sure it is that a box rang two targets of one call: one
 // answered, and the other was called off then.
-func siblings(x, y *progress) float64 {
+func (t *Table) siblings(one, other *Leg, x, y *progress) float64 {
+	if !one.forks(other) {
+		return 0
+	}
 	if x.answer == 0 {
 		x, y = y, x
 	}

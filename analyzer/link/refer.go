@@ -13,9 +13,11 @@ import (
 // asked is a REFER: somebody is asked to call a target.
 type asked struct {
 	leg    *Leg
-	user   string     // of the target, as it is written
-	by     string     // user of Referred-By or From
-	host   netip.Addr // of the one that was asked
+	user   string       // of the target, as it is written
+	by     string       // user of Referred-By or From
+	hosts  []netip.Addr // that it was sent to, the one that was asked among them
+	cseq   uint32
+	agreed bool // answered 2xx, or nobody can tell
 	until  time.Time
 	domain string
 }
@@ -29,8 +31,9 @@ const (
 // Named is the leg that Target-Dialog, or another header of its form, names.
 func (t *Table) Named(domain string, header []byte) *Leg { return t.Find(domain, dialogOf(header)) }
 
-// Referred takes a REFER in a leg, which asks whoever signals from host.
-func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time) {
+// Referred takes a REFER in a leg, which asks whoever signals from host. Of one
+// outside of its dialog nobody can tell how it was answered.
+func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time, outside bool) {
 	target := m.Get(sip.HeaderReferTo)
 	if len(target) == 0 {
 		return
@@ -41,7 +44,12 @@ func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time) 
 	if replaced := replacesIn(target); len(replaced) > 0 {
 		t.names(l, replaced, Dialog, sip.HeaderReplaces.String(), at)
 	}
-	a := asked{leg: l, user: userIn(target), by: userIn(m.Get(sip.HeaderReferredBy)), host: host, until: at.Add(referWithin), domain: l.Domain}
+	cseq, _ := m.CSeq()
+	if i := slices.IndexFunc(t.asked, func(a asked) bool { return a.leg == l && a.cseq == cseq }); i >= 0 { // at another hop
+		t.asked[i].hosts = append(t.asked[i].hosts, host)
+		return
+	}
+	a := asked{leg: l, user: userIn(target), by: userIn(m.Get(sip.HeaderReferredBy)), hosts: []netip.Addr{host}, cseq: cseq, agreed: outside, until: at.Add(referWithin), domain: l.Domain}
 	if a.by == "" {
 		from := m.From()
 		a.by = string(from.URI.User)
@@ -52,8 +60,22 @@ func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time) 
 	t.asked = append(t.asked, a)
 }
 
-// referred looks for the REFER that an INVITE follows: by its target, and by
-// who asked or who was asked.
+// ReferAnswered takes the final response to a REFER: one that is refused, or has to
+// be sent again with credentials, asks nobody.
+func (t *Table) ReferAnswered(l *Leg, m *sip.Message) {
+	cseq, _ := m.CSeq()
+	i := slices.IndexFunc(t.asked, func(a asked) bool { return a.leg == l && a.cseq == cseq })
+	switch {
+	case i < 0 || m.Status < 200:
+	case m.Status < 300:
+		t.asked[i].agreed = true
+	default:
+		t.asked = slices.Delete(t.asked, i, i+1)
+	}
+}
+
+// referred looks for the REFER that an INVITE follows: by its target, and by who
+// asked, or by the host and the number of the one that was asked.
 func (t *Table) referred(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
 	if len(t.asked) == 0 {
 		return
@@ -61,19 +83,25 @@ func (t *Table) referred(l *Leg, m *sip.Message, src netip.Addr, at time.Time) {
 	uri, _ := sip.ParseURI(m.RequestURI)
 	by := userIn(m.Get(sip.HeaderReferredBy))
 	for i, a := range slices.Backward(t.asked) {
-		if a.domain != l.Domain || a.leg == l || a.until.Before(at) || !same(a.user, string(uri.User)) {
+		if !a.agreed || a.domain != l.Domain || a.leg == l || a.until.Before(at) || !same(a.user, string(uri.User)) {
 			continue
 		}
-		named, from := same(by, a.by), a.host == src
-		if !named && !from {
-			continue
-		}
-		confidence := 0.85 // anybody may call that number then
-		if named {
+		b := &a.leg.begin
+		confidence := 0.
+		switch {
+		case same(by, a.by):
 			confidence = sure
+		case slices.Contains(a.hosts, src) && (b.caller == 0 || l.begin.sameCaller(b) || alike(l.begin.caller, b.callee) || alike(l.begin.caller, b.target)):
+			confidence = 0.85
+		case slices.Contains(a.hosts, src): // a PBX, from which others call, too
+			confidence = 0.5
+		default:
+			continue
 		}
 		t.link(l, a.leg, Refer, "", confidence, at)
-		t.asked = slices.Delete(t.asked, i, i+1)
+		if confidence > 0.8 {
+			t.asked = slices.Delete(t.asked, i, i+1)
+		}
 		return
 	}
 }
