@@ -322,6 +322,7 @@ func TestNumbers(t *testing.T) {
 		{"other numbers", []Facts{in, change(out, func(f *Facts) { f.Caller, f.Callee, f.Target = "1000000", "2000000", "2000000" })}, ""},
 		{"the caller is another one", []Facts{in, change(out, func(f *Facts) { f.Caller = "anonymous" })}, "b>a numbers likely 0.80"},
 		{"a minute later", []Facts{in, change(out, func(f *Facts) { f.Start = at(20) })}, ""},
+		{"answered behind the box after it had", []Facts{in, change(out, func(f *Facts) { f.Answer = at(5.3) })}, "b>a numbers likely 0.75"},
 		{"answered by the box alone", []Facts{in, change(out, func(f *Facts) { f.Answer, f.Status = time.Time{}, 486 })}, "b>a numbers likely 0.70"},
 		{"busy", []Facts{change(in, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(2), 486 }), change(out, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(1.99), 486 })}, "b>a numbers a 2"},
 		{"two calls of one host", []Facts{in, change(in, func(f *Facts) { f.Start = at(1.5) })}, ""},
@@ -384,7 +385,7 @@ func TestEvidenceAddsUp(t *testing.T) {
 // nothing; and from a PBX others call the same number, too.
 func TestReferRefused(t *testing.T) {
 	pbx := netip.MustParseAddr("198.51.100.1")
-	play := func(answer string, caller string) string {
+	play := func(answer, caller string) string {
 		b := newBench()
 		a := b.Leg("default", "a", at(0), &told{Start: at(0), Caller: "+12025550142", Callee: "+442079460123"})
 		b.Invite(a, message("INVITE sip:bob@example.com SIP/2.0", "a"), pbx, netip.Addr{}, at(0))

@@ -306,6 +306,8 @@ func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
 		return 0
 	}
 	switch {
+	case i.answer != 0 && o.answer > i.answer+int64(slack): // the box answered by itself, or it is another call
+		c += 0.15*near(i.end, o.end) - 0.1
 	case i.answer != 0 && o.answer != 0:
 		c += 0.15*near(i.answer, o.answer) + 0.15*near(i.end, o.end)
 	case i.answer == 0 && o.answer == 0:
