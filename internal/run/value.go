@@ -175,10 +175,27 @@ func (h *LinkHeader) UnmarshalText(b []byte) error {
 		if err != nil {
 			return errLinkHeader
 		}
+		if re.MatchString("") { // it would match before it comes to the value
+			return errLinkMatch
+		}
 		h.Match = re
+	}
+	if !h.CallID && h.Match == nil && slices.ContainsFunc(unlikeLinks, func(n string) bool { return strings.EqualFold(n, name) }) {
+		return errLinkSame
 	}
 	return nil
 }
+
+// unlikeLinks are headers that are the same in calls that have nothing to do with
+// each other: to one callee, from one phone.
+var unlikeLinks = []string{
+	"To", "t", "From", "f", "Contact", "m", "CSeq", "Max-Forwards", "User-Agent", "Allow",
+	"Supported", "k", "Content-Type", "c", "Content-Length", "l", "P-Asserted-Identity",
+}
+
+var errLinkMatch = fmt.Errorf("a regular expression that does not match an empty value, such as id=([0-9]+)")
+
+var errLinkSame = fmt.Errorf("a header that only the legs of one call have in common; with a regular expression behind it this one may be, such as From same ;call=([0-9a-f]+)")
 
 var errLinkHeader = fmt.Errorf("a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header")
 
