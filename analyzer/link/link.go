@@ -71,6 +71,7 @@ type Counters struct {
 	Likely  uint64 // links that did not
 	Common  uint64 // evidence that too many legs had, so that it shows nothing
 	Evicted uint64 // legs forgotten because the table was full
+	Refused uint64 // evidence that was not kept because there was as much as is kept
 }
 
 const (
@@ -262,7 +263,11 @@ func (t *Table) names(l *Leg, callID []byte, method Method, detail string, at ti
 		return
 	}
 	list, e := t.mentions[name], l.more()
-	if len(e.mentions) < maxEvidence && len(list) < maxShared && !slices.ContainsFunc(list, func(m mention) bool { return m.leg == l }) {
+	switch {
+	case slices.ContainsFunc(list, func(m mention) bool { return m.leg == l }):
+	case len(e.mentions) >= maxEvidence || len(list) >= maxShared:
+		t.Counters.Refused++
+	default:
 		t.mentions[name] = append(list, mention{l, method, detail})
 		e.mentions = append(e.mentions, name)
 	}
@@ -272,7 +277,11 @@ func (t *Table) names(l *Leg, callID []byte, method Method, detail string, at ti
 // have it; none where too many have it.
 func (t *Table) share(l *Leg, key uint64) []*Leg {
 	e, have := l.more(), t.keys[key]
-	if _, ok := t.common[key]; ok || len(e.keys) >= maxEvidence || slices.Contains(have, l) {
+	if _, ok := t.common[key]; ok || slices.Contains(have, l) {
+		return nil
+	}
+	if len(e.keys) >= maxEvidence {
+		t.Counters.Refused++
 		return nil
 	}
 	if len(have) >= maxShared || len(have) > 0 && t.usedUp(key) {
@@ -310,7 +319,7 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 		l, o = o, l
 	}
 	e := l.more()
-	if l == o || l.forgotten || o.forgotten || len(e.links) >= maxEvidence {
+	if l == o || l.forgotten || o.forgotten {
 		return
 	}
 	doubt := 1 - confidence
@@ -321,6 +330,10 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 			}
 			doubt *= 1 - s.confidence
 		}
+	}
+	if len(e.links) >= maxEvidence {
+		t.Counters.Refused++
+		return
 	}
 	e.links = append(e.links, shown{o, method, detail, confidence})
 	is := Link{Leg: l, Other: o, Method: method, Detail: detail, Confidence: 1 - doubt, At: at}

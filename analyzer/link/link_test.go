@@ -472,3 +472,17 @@ func TestSessions(t *testing.T) {
 		}
 	})
 }
+
+// TestReferSentAgain: whoever sends one REFER again and again, to ever other hosts,
+// makes the table no larger.
+func TestReferSentAgain(t *testing.T) {
+	b := newBench()
+	a := b.invite("a", 0)
+	m := message("REFER sip:alice@example.com SIP/2.0", "a", "Refer-To: <sip:300@example.com>")
+	for i := range 2000 {
+		b.Referred(a, m, netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 200)}), at(5), false)
+	}
+	if len(b.asked) != 1 || len(b.asked[0].hosts) != maxHosts || b.Counters.Refused != 2000-10*maxHosts {
+		t.Errorf("%d REFERs, %d hosts of the first, %d refused; want 1, %d and %d", len(b.asked), len(b.asked[0].hosts), b.Counters.Refused, maxHosts, 2000-10*maxHosts)
+	}
+}

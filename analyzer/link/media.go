@@ -58,7 +58,11 @@ func (t *Table) Stream(l *Leg, is Stream) {
 	for o := t.streams[s.key]; o != nil && shared < maxOfSSRC; o = o.next {
 		shared++
 	}
-	if shared < maxOfSSRC && own < maxStreams && !l.forgotten {
+	switch {
+	case l.forgotten:
+	case shared >= maxOfSSRC || own >= maxStreams:
+		t.Counters.Refused++
+	default:
 		s.next, t.streams[s.key] = t.streams[s.key], s
 		s.sibling, l.streams = l.streams, s
 	}

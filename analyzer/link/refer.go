@@ -26,6 +26,7 @@ const (
 	// referWithin is how long after a REFER its INVITE may come.
 	referWithin = 30 * time.Second
 	maxAsked    = 10_000
+	maxHosts    = 16 // hops of one REFER; it may be sent again and again
 )
 
 // Named is the leg that Target-Dialog, or another header of its form, names.
@@ -46,7 +47,13 @@ func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time, 
 	}
 	cseq, _ := m.CSeq()
 	if i := slices.IndexFunc(t.asked, func(a asked) bool { return a.leg == l && a.cseq == cseq }); i >= 0 { // at another hop
-		t.asked[i].hosts = append(t.asked[i].hosts, host)
+		switch a := &t.asked[i]; {
+		case slices.Contains(a.hosts, host):
+		case len(a.hosts) >= maxHosts:
+			t.Counters.Refused++
+		default:
+			a.hosts = append(a.hosts, host)
+		}
 		return
 	}
 	a := asked{leg: l, user: userIn(target), by: userIn(m.Get(sip.HeaderReferredBy)), hosts: []netip.Addr{host}, cseq: cseq, agreed: outside, until: at.Add(referWithin), domain: l.Domain}
@@ -55,6 +62,7 @@ func (t *Table) Referred(l *Leg, m *sip.Message, host netip.Addr, at time.Time, 
 		a.by = string(from.URI.User)
 	}
 	if len(t.asked) >= maxAsked {
+		t.Counters.Refused++
 		t.asked = t.asked[1:]
 	}
 	t.asked = append(t.asked, a)

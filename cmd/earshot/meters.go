@@ -74,6 +74,7 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	}
 	bound("leg_evicted", func(c *analyzer.Counters) uint64 { return c.Link.Evicted })
 	bound("host_evicted", func(c *analyzer.Counters) uint64 { return c.Topology.Evicted })
+	bound("leg_evidence_refused", func(c *analyzer.Counters) uint64 { return c.Link.Refused })
 	bound("leg_evidence_common", func(c *analyzer.Counters) uint64 { return c.Link.Common })
 	bound("stream_refused", func(c *analyzer.Counters) uint64 { return c.StreamsEvicted })
 	bound("stream_dropped", func(c *analyzer.Counters) uint64 { return c.StreamsDropped })
