@@ -98,7 +98,8 @@ func (k *topologyCommand) captured(a *app) ([]*record.Host, error) {
 	return hosts, err
 }
 
-// mostHosts bounds what is read from a store.
+// mostHosts bounds what is read from a store; that there may be more is an error
+// beside those that were read.
 const mostHosts = 100_000
 
 // stored reads the newest row of each host.
@@ -115,6 +116,9 @@ func (k *topologyCommand) stored(a *app) (hosts []*record.Host, err error) {
 	hosts, _, err = store.Select[record.Host](a.ctx, db, fmt.Sprintf("ORDER BY time DESC, stored_at DESC LIMIT 1 BY domain, ip LIMIT %d", mostHosts))
 	if errors.Is(err, store.ErrNoTable) {
 		return nil, fmt.Errorf("there are no hosts yet: %w; `earshot run`, `collector` and `read --store` make the tables", err)
+	}
+	if err == nil && len(hosts) == mostHosts {
+		err = fmt.Errorf("these are the %d hosts that were seen last; ask `earshot sql` for others: there may be more in the table hosts", mostHosts)
 	}
 	return hosts, err
 }
