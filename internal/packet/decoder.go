@@ -18,6 +18,8 @@ type Options struct {
 	FragmentBytes   int           // bytes held of all of them; 16 MiB
 	FragmentTimeout time.Duration // packet time from the first fragment to the last; 30 s, as Linux has it
 
+	Depth int // tunnels of one frame that are opened inside one another; 8
+
 	HEPPorts []uint16 // TCP ports on which HEP3 is framed; {9060}
 }
 
@@ -30,6 +32,7 @@ func (o Options) withDefaults() Options {
 	o.Fragments = orDefault(o.Fragments, 4096)
 	o.FragmentBytes = orDefault(o.FragmentBytes, 16<<20)
 	o.FragmentTimeout = orDefault(o.FragmentTimeout, 30*time.Second)
+	o.Depth = orDefault(o.Depth, 8)
 	if o.HEPPorts == nil {
 		o.HEPPorts = []uint16{9060}
 	}
@@ -70,8 +73,10 @@ type Decoder struct {
 // origin is what the layers below the transport told about a datagram.
 type origin struct {
 	time    time.Time
-	ip      []byte // IP header, at least its fixed part
+	ip      []byte // innermost IP header so far, at least its fixed part; nil before there is one
 	vlan    uint16
+	depth   int    // tunnels entered
+	tunnel  uint64 // names the innermost of them, see enter; 0 outside of any
 	wireLen int
 	frames  int // frames that the datagram took
 	missing int // bytes at the end of the IP payload that the capture cut off
@@ -129,7 +134,10 @@ func (d *Decoder) Decode(f *Frame) []Packet {
 // layers decodes a frame layer by layer.
 func (d *Decoder) layers(f *Frame) {
 	d.at.time = f.Time
+	d.at.ip = nil
 	d.at.vlan = 0
+	d.at.depth = 0
+	d.at.tunnel = 0
 	d.at.wireLen = f.WireLen
 	d.at.frames = 1
 	d.at.missing = 0

@@ -24,11 +24,7 @@ func (d *Decoder) plainUDP(f *Frame) bool {
 	}
 	src := uint16(h[udp])<<8 | uint16(h[udp+1])
 	dst := uint16(h[udp+2])<<8 | uint16(h[udp+3])
-	switch dst {
-	case portVXLAN, portVXLANLinux, portGENEVE, portGTPU, portTeredo:
-		return false
-	}
-	if src == portTeredo {
+	if onTunnelPort(src, dst) {
 		return false
 	}
 	d.stats.Decoded++

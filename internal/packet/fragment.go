@@ -12,9 +12,11 @@ import (
 
 // fragmentKey names a datagram under reassembly: RFC 791 takes source,
 // destination, protocol and id, RFC 8200 section 4.5 leaves the protocol out.
-// The VLAN is in it because customers use the same private addresses.
+// The VLAN and the tunnel are in it because customers use the same private
+// addresses.
 type fragmentKey struct {
 	src, dst [16]byte
+	tunnel   uint64
 	id       uint32
 	vlan     uint16
 	proto    uint8 // 0 for IPv6
@@ -65,7 +67,7 @@ func (d *Decoder) fragment(k fragmentKey, next uint8, start int, more bool, b []
 	}
 	ip := d.at.ip
 	k.src, k.dst = rawAddresses(ip)
-	k.vlan = d.at.vlan
+	k.vlan, k.tunnel = d.at.vlan, d.at.tunnel
 	d.expireDatagrams(d.at.time)
 
 	g := d.datagrams[k]

@@ -71,10 +71,11 @@ func (d *Decoder) ipv4(b []byte) {
 }
 
 // clip ends b where IP ends, which cuts padding off, or notes what is missing
-// of it.
+// of it: the capture cut the frame, or a switch did before it mirrored it.
 func (d *Decoder) clip(b []byte, total int) []byte {
 	if total <= len(b) {
 		d.at.cut = false
+		d.at.missing = 0
 		return b[:total]
 	}
 	d.at.missing = total - len(b)
@@ -129,8 +130,7 @@ func jumboLength(b []byte) int {
 }
 
 // transport decodes what follows an IP header: IPv6 extension headers, then
-// the transport. Tunnels end here until they are decoded: each will go on with
-// ipv4, ipv6 or etherType, and d.at.ip then is the inner header.
+// the transport, or a tunnel, in which d.at.ip becomes the inner header.
 func (d *Decoder) transport(proto uint8, b []byte) {
 	v6 := d.at.ip[0]>>4 == 6
 	for range maxHeaders {
@@ -141,6 +141,22 @@ func (d *Decoder) transport(proto uint8, b []byte) {
 			return
 		case protoTCP:
 			d.tcp(b)
+			return
+		case protoIPv4: // RFC 2003, RFC 2473
+			if d.enter(protoIPv4, 0) {
+				d.ipv4(b)
+			}
+			return
+		case protoIPv6: // RFC 4213, RFC 2473
+			if d.enter(protoIPv6, 0) {
+				d.ipv6(b)
+			}
+			return
+		case protoGRE:
+			d.gre(b)
+			return
+		case protoMPLS: // RFC 4023
+			d.mpls(b)
 			return
 		case protoHopByHop, protoRouting, protoDestination, protoMobility, protoHIP, protoShim6:
 			if !v6 {
@@ -189,16 +205,10 @@ func protocolReason(proto uint8) Reason {
 		return ReasonICMP
 	case protoIGMP:
 		return ReasonIGMP
-	case protoIPv4, protoIPv6:
-		return ReasonIPIP
-	case protoGRE:
-		return ReasonGRE
 	case protoESP:
 		return ReasonESP
 	case protoSCTP:
 		return ReasonSCTP
-	case protoMPLS:
-		return ReasonMPLS
 	}
 	return ReasonIPProtocol
 }

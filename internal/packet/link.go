@@ -62,8 +62,10 @@ func (d *Decoder) etherType(t uint16, b []byte) {
 		case etherARP, etherRARP:
 			d.count(ReasonARP)
 		case etherMPLS, etherMPLSMulticast:
-			d.count(ReasonMPLS)
-		case etherPPPoEDiscovery, etherPPPoESession:
+			d.mpls(b)
+		case etherPPPoESession:
+			d.pppoe(b)
+		case etherPPPoEDiscovery:
 			d.count(ReasonPPPoE)
 		default:
 			if t <= maxLength8023 {
@@ -106,6 +108,12 @@ func (d *Decoder) link(l LinkType, b []byte) {
 		d.ipv4(b)
 	case LinkIPv6:
 		d.ipv6(b)
+	case LinkPPP, LinkPPPHDLC, LinkCHDLC:
+		d.hdlc(b)
+	case LinkPPPoE:
+		d.pppoe(b)
+	case LinkMPLS:
+		d.mpls(b)
 	default:
 		d.count(ReasonLinkType)
 	}

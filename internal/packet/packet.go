@@ -73,7 +73,7 @@ type Packet struct {
 	Kind      Kind
 	TTL       uint8  // IPv4 TTL or IPv6 hop limit; 0 when not known (HEP)
 	DSCP      uint8  // 0..63; valid iff TTL is not 0
-	VLAN      uint16 // outer 802.1Q id; 0 is untagged
+	VLAN      uint16 // outer 802.1Q id of the innermost Ethernet frame; 0 is untagged
 	WireLen   int    // bytes of the frame on the wire, 0 when not known
 
 	AgentID uint32 // HEP chunk 0x000c
@@ -102,11 +102,16 @@ type LinkType uint16
 const (
 	LinkNull     LinkType = 0 // BSD loopback, address family in the byte order of the capturing host
 	LinkEthernet LinkType = 1
+	LinkPPP      LinkType = 9
 	LinkRaw12    LinkType = 12 // raw IP, as some systems number it
 	LinkRaw14    LinkType = 14
+	LinkPPPHDLC  LinkType = 50  // PPP in HDLC-like framing
+	LinkPPPoE    LinkType = 51  // a PPPoE header first
 	LinkRaw      LinkType = 101 // raw IP, version in the first nibble
+	LinkCHDLC    LinkType = 104 // Cisco HDLC
 	LinkLoop     LinkType = 108 // OpenBSD loopback, address family big-endian
 	LinkSLL      LinkType = 113 // Linux cooked capture v1
+	LinkMPLS     LinkType = 219 // a label stack first
 	LinkIPv4     LinkType = 228
 	LinkIPv6     LinkType = 229
 	LinkSLL2     LinkType = 276 // Linux cooked capture v2

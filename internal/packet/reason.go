@@ -14,18 +14,16 @@ const (
 	ReasonARP                             // ARP and RARP
 	ReasonUnknownEtherType                // LLDP, MACsec, EAPOL ...
 	ReasonNonIP                           // an address family or a cooked protocol that is not IP
-	ReasonMPLS                            // not decoded yet
-	ReasonPPPoE                           // not decoded yet
+	ReasonMPLS                            // a label stack with neither IP nor Ethernet below it
+	ReasonPPPoE                           // PPPoE discovery
+	ReasonPPP                             // a PPP protocol that is neither IP nor MPLS: LCP, IPCP, CHAP ...
 	ReasonICMP                            // ICMP and ICMPv6
 	ReasonIGMP                            //
 	ReasonSCTP                            // not decoded yet
 	ReasonESP                             // encrypted
-	ReasonGRE                             // GRE and what it carries (ERSPAN, TEB); not decoded yet
-	ReasonIPIP                            // IP in IP of any pair of versions; not decoded yet
-	ReasonVXLAN                           // not decoded yet
-	ReasonGENEVE                          // not decoded yet
-	ReasonGTPU                            // not decoded yet
-	ReasonTeredo                          // not decoded yet
+	ReasonGRE                             // GRE with a source route, or with what is neither IP, MPLS, PPP, Ethernet nor ERSPAN
+	ReasonGTPU                            // GTP-U that carries no IP: echo, error indication, end marker ...
+	ReasonTunnelDepth                     // more tunnels inside one another than Options.Depth
 	ReasonIPProtocol                      // any other IP protocol
 	ReasonFragmentExpired                 // its datagram was not whole within Options.FragmentTimeout
 	ReasonFragmentEvicted                 // its datagram made room for newer ones
@@ -51,16 +49,14 @@ var reasonNames = [reasons]string{
 	ReasonNonIP:             "non_ip",
 	ReasonMPLS:              "mpls",
 	ReasonPPPoE:             "pppoe",
+	ReasonPPP:               "ppp",
 	ReasonICMP:              "icmp",
 	ReasonIGMP:              "igmp",
 	ReasonSCTP:              "sctp",
 	ReasonESP:               "esp",
 	ReasonGRE:               "gre",
-	ReasonIPIP:              "ipip",
-	ReasonVXLAN:             "vxlan",
-	ReasonGENEVE:            "geneve",
 	ReasonGTPU:              "gtpu",
-	ReasonTeredo:            "teredo",
+	ReasonTunnelDepth:       "tunnel_depth",
 	ReasonIPProtocol:        "ip_protocol",
 	ReasonFragmentExpired:   "fragment_expired",
 	ReasonFragmentEvicted:   "fragment_evicted",

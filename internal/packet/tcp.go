@@ -30,6 +30,7 @@ const (
 // streamKey names one direction of a TCP connection.
 type streamKey struct {
 	src, dst         [16]byte
+	tunnel           uint64
 	srcPort, dstPort uint16
 	vlan             uint16
 	version          uint8
@@ -147,7 +148,7 @@ func (d *Decoder) tcp(b []byte) {
 
 func (d *Decoder) streamKey(tcp []byte) streamKey {
 	ip := d.at.ip
-	k := streamKey{srcPort: be.Uint16(tcp), dstPort: be.Uint16(tcp[2:]), vlan: d.at.vlan, version: ip[0] >> 4}
+	k := streamKey{srcPort: be.Uint16(tcp), dstPort: be.Uint16(tcp[2:]), vlan: d.at.vlan, tunnel: d.at.tunnel, version: ip[0] >> 4}
 	k.src, k.dst = rawAddresses(ip)
 	return k
 }
