@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,26 +15,27 @@ import (
 )
 
 type synthCommand struct {
-	Calls      int     `default:"10" help:"How many calls."`
-	Seconds    float64 `default:"30" help:"Length of each call."`
-	Concurrent int     `help:"How many at once; all when not given."`
-	Codec      string  `default:"PCMU" help:"PCMU, PCMA, G729, GSM, G722, iLBC, opus or AMR."`
-	Loss       float64 `placeholder:"PCT" help:"Share of RTP packets lost, percent."`
-	Burst      float64 `placeholder:"N" help:"Mean number lost in a row."`
-	Jitter     float64 `placeholder:"MS" help:"Mean delay variation, ms."`
-	Uniform    float64 `name:"uniform-jitter" placeholder:"MS" help:"Delay each packet by up to this, ms, every delay as likely as any other."`
-	Reorder    float64 `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
-	Duplicate  float64 `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
-	Drift      float64 `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
-	Bridge     string  `placeholder:"HOW" help:"Each call goes through a B2BUA, which ties its second leg to the first one by a header, by media or by nothing but numbers."`
-	Numbers    int     `placeholder:"N" help:"How many callers there are, and callees."`
-	Scenario   string  `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
-	Seed       int64   `default:"1" help:"The same seed gives the same bytes."`
-	Start      string  `placeholder:"TIME" help:"When the first call begins: now, or RFC 3339 (2026-01-05T10:00:00Z)."`
-	Pcap       string  `placeholder:"FILE" help:"Write a capture; - is standard output."`
-	HEP        string  `placeholder:"URL" help:"Send SIP and RTCP as HEP to udp://host:9060 or tcp://host:9060."`
-	Rate       float64 `placeholder:"PACKETS/S" help:"With --hep: packets a second; as fast as it goes when not given."`
-	Truth      string  `placeholder:"FILE" help:"Write what was sent, lost, delayed, as JSON."`
+	Calls      int      `default:"10" help:"How many calls."`
+	Seconds    float64  `default:"30" help:"Length of each call."`
+	Concurrent int      `help:"How many at once; all when not given."`
+	Codec      string   `default:"PCMU" help:"PCMU, PCMA, G729, GSM, G722, iLBC, opus or AMR."`
+	Loss       float64  `placeholder:"PCT" help:"Share of RTP packets lost, percent."`
+	Burst      float64  `placeholder:"N" help:"Mean number lost in a row."`
+	Jitter     float64  `placeholder:"MS" help:"Mean delay variation, ms."`
+	Uniform    float64  `name:"uniform-jitter" placeholder:"MS" help:"Delay each packet by up to this, ms, every delay as likely as any other."`
+	Reorder    float64  `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
+	Duplicate  float64  `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
+	Drift      float64  `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
+	Bridge     string   `placeholder:"HOW" help:"Each call goes through a B2BUA, which ties its second leg to the first one by a header, by media or by nothing but numbers."`
+	Numbers    int      `placeholder:"N" help:"How many callers there are, and callees."`
+	Scenario   string   `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
+	Seed       int64    `default:"1" help:"The same seed gives the same bytes."`
+	Start      string   `placeholder:"TIME" help:"When the first call begins: now, or RFC 3339 (2026-01-05T10:00:00Z)."`
+	Pcap       string   `placeholder:"FILE" help:"Write a capture; - is standard output."`
+	HEP        string   `placeholder:"URL" help:"Send SIP and RTCP as HEP to udp://host:9060 or tcp://host:9060."`
+	Rate       float64  `placeholder:"PACKETS/S" help:"With --hep: packets a second; as fast as it goes when not given."`
+	Encap      []string `placeholder:"NAME,..." help:"With --pcap: packets travel in these tunnels, the outermost first; list shows all."`
+	Truth      string   `placeholder:"FILE" help:"Write what was sent, lost, delayed, as JSON."`
 }
 
 // Help shows examples.
@@ -41,12 +43,17 @@ func (synthCommand) Help() string {
 	return `Examples:
   earshot synth --calls 5 --loss 3 --jitter 10 --pcap calls.pcap --truth truth.json
   earshot synth --scenario serial-fork --pcap fork.pcap
+  earshot synth --encap vxlan,gtpu --pcap tunnel.pcap
   earshot synth --calls 1000 --hep udp://127.0.0.1:9060 --rate 5000 --start now`
 }
 
 func (k *synthCommand) Run(a *app) error {
 	if k.Scenario == "list" {
 		_, err := fmt.Fprintln(a.stdout, strings.Join(synth.Scenarios(), "\n"))
+		return err
+	}
+	if slices.Contains(k.Encap, "list") {
+		_, err := fmt.Fprintln(a.stdout, strings.Join(synth.Encapsulations(), "\n"))
 		return err
 	}
 	if (k.Pcap == "") == (k.HEP == "") {
@@ -70,6 +77,9 @@ func (k *synthCommand) Run(a *app) error {
 	}
 	if err != nil {
 		return usageError{err}
+	}
+	if c, err = c.Encapsulated(k.Encap...); err != nil {
+		return usagef("--encap: %w", err)
 	}
 	switch k.Start {
 	case "":
@@ -119,6 +129,8 @@ func (k *synthCommand) check() error {
 		return usagef("--rate %g: give 0 or more packets a second", k.Rate)
 	case k.Rate != 0 && k.HEP == "":
 		return usagef("--rate %g: it is for --hep; a capture has the times of its packets", k.Rate)
+	case len(k.Encap) > 0 && k.HEP != "":
+		return usagef("--encap %s: it is for --pcap; HEP carries no tunnels", strings.Join(k.Encap, ","))
 	case k.Scenario == "":
 		return nil
 	}

@@ -57,7 +57,7 @@ func (d *Decoder) gre(b []byte) {
 		id &= 0xffff // the call id; the length of the payload is before it
 	}
 	switch proto {
-	case etherTEB, etherIPv4, etherIPv6, etherVLAN, etherQinQ, etherMPLS, etherMPLSMulticast:
+	case etherTEB, etherIPv4, etherIPv6, etherMPLS, etherMPLSMulticast:
 		if d.enter(protoGRE, id) {
 			d.carried(proto, b)
 		}

@@ -26,6 +26,7 @@ type Capture struct {
 	Seed int64
 
 	begin time.Time // zero: Epoch
+	outer []encapsulation
 	plan  func(*run)
 }
 
@@ -43,8 +44,9 @@ func (c Capture) Frames() iter.Seq[packet.Frame] {
 		r := c.start()
 		var e emission
 		var b frameBuilder
+		out := c.wrap(yield)
 		for r.next(&e) {
-			if !b.build(&e, r.time(e.at), r.payload(&e), yield) {
+			if !b.build(&e, r.time(e.at), r.payload(&e), out) {
 				return
 			}
 		}
