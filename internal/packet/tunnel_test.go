@@ -31,7 +31,9 @@ func join(header string, payload []byte) []byte { return append(bytesOf(header),
 
 // in4 and in6 are Ethernet, IP and a payload; inUDP has a port to send to, too.
 func in4(proto uint8, payload []byte) []byte { return ether(etherIPv4, ip4(proto, c4, d4, payload)) }
+
 func in6(proto uint8, payload []byte) []byte { return ether(etherIPv6, ip6(proto, c6, d6, payload)) }
+
 func inUDP(port uint16, payload []byte) []byte {
 	return in4(protoUDP, udpSegment(40000, port, payload))
 }
@@ -59,17 +61,17 @@ func tunnels(ip []byte) []encapsulated {
 		{"mpls, entropy label", LinkEthernet, ether(etherMPLS, join("00010040 00007000 12345140", ip))},
 		{"mpls multicast", LinkEthernet, ether(etherMPLSMulticast, join("00010140", ip))},
 		{"mpls in a VLAN", LinkEthernet, ether(etherVLAN, tag(0, etherMPLS, join("00010140", ip)))},
-		{"pseudowire", LinkEthernet, ether(etherMPLS, join("00010140 00000000", mac))},
-		{"pseudowire, sequence", LinkEthernet, ether(etherMPLS, join("00010140 0000abcd", known))},
-		{"pseudowire without control word", LinkEthernet, ether(etherMPLS, join("00010140", known))},
-		{"pseudowire of 48:", LinkEthernet, ether(etherMPLS, join("00010140", mac48))},
-		{"pseudowire of 6c:", LinkEthernet, ether(etherMPLS, join("00010140", mac6c))},
+		{"pseudowire", LinkEthernet, ether(etherMPLS, join("00020140 00000000", mac))},
+		{"pseudowire, sequence", LinkEthernet, ether(etherMPLS, join("00020140 0000abcd", known))},
+		{"pseudowire without control word", LinkEthernet, ether(etherMPLS, join("00021140", known))},
+		{"pseudowire of 48:", LinkEthernet, ether(etherMPLS, join("00021140", mac48))},
+		{"pseudowire of 6c:", LinkEthernet, ether(etherMPLS, join("00021140", mac6c))},
 		{"mpls link", LinkMPLS, join("00010140", ip)},
 		{"mpls in gre", LinkEthernet, in("00008847 00010140", ip)},
 		{"mpls in ip", LinkEthernet, in4(protoMPLS, join("00010140", ip))},
 		{"mpls in ipv6", LinkEthernet, in6(protoMPLS, join("00010140", ip))},
 		{"mpls in udp", LinkEthernet, inUDP(portMPLS, join("00010140", ip))},
-		{"pseudowire in udp", LinkEthernet, inUDP(portMPLS, join("00010140 00000000", mac))},
+		{"pseudowire in udp", LinkEthernet, inUDP(portMPLS, join("00020140 00000000", mac))},
 
 		{"pppoe", LinkEthernet, ether(etherPPPoESession, pppoe)},
 		{"pppoe, compressed protocol", LinkEthernet, ether(etherPPPoESession, sized("1100 0007", 1, "21", ip))},
@@ -344,7 +346,7 @@ func TestTunnelVLAN(t *testing.T) {
 // TestTunnelsAreNotJoined has two customers with the same addresses, ports,
 // fragment ids and sequence numbers in two tunnels that differ in one thing.
 func TestTunnelsAreNotJoined(t *testing.T) {
-	gre := func(src string, header string) func([]byte) []byte {
+	gre := func(src, header string) func([]byte) []byte {
 		return func(f []byte) []byte { return ether(etherIPv4, ip4(protoGRE, src, d4, join(header, f[14:]))) }
 	}
 	vxlan := func(vni string) func([]byte) []byte {
