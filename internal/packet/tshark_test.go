@@ -227,7 +227,7 @@ func TestTunnelsTShark(t *testing.T) {
 				}
 				file := writeFrames(t, link, frames)
 				// Nothing but the operator tells what a label or another port is for.
-				all := tshark(t, file, "-d", "mpls.label==32,pwethcw", "-d", "mpls.label==33,pwethnocw", "-d", "udp.port==8472,vxlan")
+				all := tshark(t, file, "-d", "mpls.label==32,pwethcw", "-d", "mpls.label==33,pwethnocw", "-d", "udp.port==8472,vxlan", "-d", "udp.port==7932,hp_erm")
 				for i, w := range all {
 					if w.transport != what {
 						t.Errorf("%s: TShark has %s", cases[i].name, strings.Join(w.protocols, ":"))

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var tunnelPorts = []uint16{portVXLAN, portVXLANLinux, portVXLANGPE, portGENEVE, portGTPU, portTeredo, portMPLS, portTZSP}
+var tunnelPorts = []uint16{portVXLAN, portVXLANLinux, portVXLANGPE, portGENEVE, portGTPU, portTeredo, portMPLS, portTZSP, portHPERM}
 
 // Ends of tunnels, and IPv6 addresses of Teredo.
 const (
@@ -125,6 +125,9 @@ func tunnels(ip []byte) []encapsulated {
 		{"teredo, from the server", LinkEthernet, in4(protoUDP, udpSegment(portTeredo, 40000, ip6(protoIPv4, c6, t6, ip)))},
 		{"tzsp", LinkEthernet, inUDP(portTZSP, join("01000001 01", mac))},
 		{"tzsp, tags", LinkEthernet, inUDP(portTZSP, join("01000001 00 0a01c8 1e0400000001 01", mac))},
+
+		{"hp erm", LinkEthernet, inUDP(portHPERM, join("0102030405060708 00000000", mac))},
+		{"hp erm, tag", LinkEthernet, inUDP(portHPERM, join("0102030405060708 00006480", ether(etherVLAN, tag(0, etherIPv4, ip))))},
 
 		{"gtp-u in vxlan", LinkEthernet, inUDP(portVXLAN, join("08000000 00000700", inUDP(portGTPU, sized("30ff", 0, "00000007", ip))))},
 		{"vxlan in erspan", LinkEthernet, in("100088be 00000001 10000001 00000000", inUDP(portVXLAN, join("08000000 00000700", mac)))},
@@ -295,6 +298,9 @@ func TestNoTunnel(t *testing.T) {
 		{portTeredo, ip6(protoUDP, t6, b6, make([]byte, 20))[:50]},
 		{portMPLS, join("00010140", inner[:len(inner)-1])},
 		{portMPLS, join("00010040", make([]byte, 40))},
+		{portHPERM, join("0102030405060708 00000000", mac[:len(mac)-1])},
+		{portHPERM, join("0102030405060708 00000000", ether(etherARP, make([]byte, 28)))},
+		{portHPERM, join("0102030405060708 00000000", ether(etherVLAN, bytesOf(strings.Repeat("00018100", 20))))},
 		{portTZSP, join("01000012 01", mac)}, // 802.11
 		{portTZSP, join("02000001 01", mac)},
 		{portTZSP, bytesOf("01000001 00 0affc8 1e04")},
@@ -407,6 +413,42 @@ func TestTunnelsAreNotJoined(t *testing.T) {
 	f[1].Data = mpls("00020040 00001040 00007000 54321140")(f[1].Data)
 	if n := len(payloads(d, false, f...)); n != 1 {
 		t.Errorf("%d packets", n)
+	}
+}
+
+// TestTunnelChanges: a TCP stream whose tunnel changes under way, as at a
+// handover, loses only the message that the change cut.
+func TestTunnelChanges(t *testing.T) {
+	k, d := newConn(), NewDecoder(Options{})
+	at := func(teid string, f *Frame) *Frame {
+		return frame(LinkEthernet, inUDP(portGTPU, join(fmt.Sprintf("30ff%04x", len(f.Data)-14)+teid, f.Data[14:])))
+	}
+	m := []string{request(1, 60), request(2, 60), request(3, 60), request(4, 60)}
+	one, two, three := len(m[0]), len(m[0]+m[1]), len(m[0]+m[1]+m[2])
+	got := payloads(d, true,
+		at("00000001", k.syn()), at("00000001", k.at(0, m[0])),
+		at("00000002", k.at(one, m[1])), at("00000002", k.at(two, m[2][:40])),
+		at("00000003", k.at(two+40, m[2][40:])), at("00000003", k.at(three, m[3])))
+	checkPayloads(t, got, m[0], m[1], m[3])
+	balanced(t, d)
+}
+
+// TestMirrorCut: a switch or cloud may mirror only the begin of a frame, in a
+// tunnel that is whole.
+func TestMirrorCut(t *testing.T) {
+	whole := ether(etherIPv4, ip4(protoUDP, a4, b4, udpSegment(1, 2, []byte("hello"))))
+	for n := 14; n <= len(whole); n++ {
+		d := NewDecoder(Options{})
+		ps := d.Decode(frame(LinkEthernet, inUDP(portVXLAN, join("08000000 00000700", whole[:n]))))
+		s := d.Stats()
+		if n < len(whole)-5 {
+			if len(ps) != 0 || s.Undecoded[ReasonTruncated]+s.Undecoded[ReasonMalformed] != 1 {
+				t.Errorf("cut at %d: %+v", n, s)
+			}
+		} else if len(ps) != 1 || string(ps[0].Payload) != "hello"[:n-len(whole)+5] || s.Cut != uint64(min(1, len(whole)-n)) {
+			t.Errorf("cut at %d: %+v, %+v", n, ps, s)
+		}
+		balanced(t, d)
 	}
 }
 

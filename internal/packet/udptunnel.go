@@ -10,13 +10,14 @@ const (
 	portTeredo     = 3544
 	portMPLS       = 6635 // RFC 7510
 	portTZSP       = 37008
+	portHPERM      = 7932
 )
 
 // onTunnelPort tells whether udpTunnel has to look at a datagram. A Teredo
 // server answers from its port; all others have a port to send to only.
 func onTunnelPort(src, dst uint16) bool {
 	switch dst {
-	case portVXLAN, portVXLANLinux, portVXLANGPE, portGENEVE, portGTPU, portTeredo, portMPLS, portTZSP:
+	case portVXLAN, portVXLANLinux, portVXLANGPE, portGENEVE, portGTPU, portTeredo, portMPLS, portTZSP, portHPERM:
 		return true
 	}
 	return src == portTeredo
@@ -24,7 +25,7 @@ func onTunnelPort(src, dst uint16) bool {
 
 // capsule is what a tunnel's header says.
 type capsule struct {
-	id      uint32 // VNI, TEID or label
+	id      uint32 // VNI, TEID, label or VLAN
 	carries uint16 // EtherType of data, etherTEB for a frame; 0 when it is nothing that is decoded
 	data    []byte
 }
@@ -52,6 +53,8 @@ func (d *Decoder) udpTunnel(src, dst uint16, b []byte) bool {
 		c, ok = mplsInUDP(b, whole)
 	case portTZSP:
 		c, ok = tzsp(b)
+	case portHPERM:
+		c, ok = hpERM(b, whole)
 	}
 	if !ok && (dst == portTeredo || src == portTeredo) {
 		c, ok = teredo(b, whole)
@@ -186,8 +189,7 @@ func mplsInUDP(b []byte, whole int) (capsule, bool) {
 	case etherIPv4, etherIPv6:
 		ok = len(data) > 0 && ipLength(data) == rest
 	case etherTEB:
-		n := ipLength(data[min(14, len(data)):])
-		ok = n > 0 && n <= rest-14
+		ok = framesIP(data, rest)
 	default:
 		ok = false
 	}
@@ -213,4 +215,38 @@ func tzsp(b []byte) (capsule, bool) {
 		return capsule{}, false
 	}
 	return capsule{0, etherTEB, b[1:]}, true
+}
+
+// hpERM reads the header of remote mirroring that switches of HP have, which no
+// document describes but for a VLAN in the ninth byte and on. So the frame
+// behind it is the proof.
+func hpERM(b []byte, whole int) (capsule, bool) {
+	const header = 12
+	if len(b) < header {
+		return capsule{}, false
+	}
+	return capsule{be.Uint32(b[8:]) >> 8 & 0x0fff, etherTEB, b[header:]}, framesIP(b[header:], whole-header)
+}
+
+// framesIP tells whether b, of which there was more on the wire, is an Ethernet
+// frame with a whole IP packet in it, perhaps behind VLAN tags.
+func framesIP(b []byte, whole int) bool {
+	at := 12
+	for range maxTags {
+		if len(b) < at+2 {
+			return false
+		}
+		t := be.Uint16(b[at:])
+		at += 2
+		switch t {
+		case etherIPv4, etherIPv6:
+			n := ipLength(b[at:])
+			return n > 0 && n <= whole-at && looksLike(t, b[at:])
+		case etherVLAN, etherQinQ, etherQinQOld:
+			at += 2
+		default:
+			return false
+		}
+	}
+	return false
 }

@@ -152,7 +152,8 @@ var encapsulations = map[string]encapsulation{
 	"teredo-indicators": inUDP(overIP, 3544, func(f []byte) []byte {
 		return append(octets("0001 02 03 abcd 010203 0102030405060708 00 0000 1234 01020304"), outerIPv6(ipInIP(f), teredoEnds, ipPacket(f))...)
 	}),
-	"tzsp": inUDP(overAny, 37008, before("01000001 0a01c8 00 01")),
+	"hp-erm": inUDP(overAny, 7932, before("0000000000000000 00000000")),
+	"tzsp":   inUDP(overAny, 37008, before("01000001 0a01c8 00 01")),
 
 	"fragment": {takes: overIP, gives: overIP},
 }

@@ -91,10 +91,9 @@ func innermost(t *testing.T, c Capture) []string {
 		t.Fatal(err)
 	}
 	// Nothing tells TShark of a pseudowire without control word whose first
-	// address begins with 0; and its heuristics may not take a payload apart
-	// that belongs to nobody.
+	// address begins with 0, nor of a port that no authority assigned.
 	cmd := exec.CommandContext(t.Context(), "tshark", "-n", "-r", file, "-T", "fields", "-E", "occurrence=l",
-		"-d", "mpls.label==21,pwethnocw", "-Y", "udp or tcp", "-o", "tcp.desegment_tcp_streams:FALSE",
+		"-d", "mpls.label==21,pwethnocw", "-d", "udp.port==7932,hp_erm", "-Y", "udp or tcp", "-o", "tcp.desegment_tcp_streams:FALSE",
 		"-e", "frame.protocols", "-e", "frame.time_epoch", "-e", "ip.src", "-e", "ip.dst", "-e", "ipv6.src", "-e", "ipv6.dst",
 		"-e", "udp.srcport", "-e", "udp.dstport", "-e", "udp.payload", "-e", "tcp.srcport", "-e", "tcp.dstport", "-e", "tcp.flags", "-e", "tcp.payload")
 	out, err := cmd.Output()
