@@ -9,7 +9,7 @@ const (
 )
 
 // pppoe decodes a PPPoE frame (RFC 2516 section 4): version and type 1, code 0
-// for a session.
+// for a session, its id, and a length, which IP tells again.
 func (d *Decoder) pppoe(b []byte) {
 	if len(b) < 6 {
 		d.short()
@@ -19,12 +19,8 @@ func (d *Decoder) pppoe(b []byte) {
 		d.count(ReasonPPPoE)
 		return
 	}
-	session, length := be.Uint16(b[2:]), int(be.Uint16(b[4:]))
-	if b = b[6:]; length < len(b) {
-		b = b[:length]
-	}
-	if d.enter(etherPPPoESession, uint32(session)) {
-		d.ppp(b)
+	if d.enter(etherPPPoESession, uint32(be.Uint16(b[2:]))) {
+		d.ppp(b[6:])
 	}
 }
 

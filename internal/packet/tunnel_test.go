@@ -87,6 +87,7 @@ func tunnels(ip []byte) []encapsulated {
 		{"pptp, acknowledging", LinkEthernet, in(fmt.Sprintf("3081880b %04x0007 00000001 00000002", len(ip)+4), join("ff030021", ip))},
 
 		{"gre", LinkEthernet, in("00000800", ip)},
+		{"gre, reserved flag", LinkEthernet, in("00800800", ip)},
 		{"gre, checksum", LinkEthernet, in("80000800 12340000", ip)},
 		{"gre, key", LinkEthernet, in("20000800 00000007", ip)},
 		{"gre, all three", LinkEthernet, in("b0000800 12340000 00000007 00000001", ip)},
@@ -355,6 +356,11 @@ func TestTunnelsAreNotJoined(t *testing.T) {
 	gre := func(src, header string) func([]byte) []byte {
 		return func(f []byte) []byte { return ether(etherIPv4, ip4(protoGRE, src, d4, join(header, f[14:]))) }
 	}
+	gre6 := func(src string) func([]byte) []byte {
+		return func(f []byte) []byte {
+			return ether(etherIPv6, ip6(protoGRE, src, d6, join("00000800", f[14:])))
+		}
+	}
 	vxlan := func(vni string) func([]byte) []byte {
 		return func(f []byte) []byte { return inUDP(portVXLAN, join("08000000 "+vni+"00", f)) }
 	}
@@ -384,6 +390,7 @@ func TestTunnelsAreNotJoined(t *testing.T) {
 		"label":            {mpls("00010040 00001140"), mpls("00010040 00002140")},
 		"key":              {gre(c4, "20000800 00000001"), gre(c4, "20000800 00000002")},
 		"end point":        {gre(c4, "00000800"), gre(b4, "00000800")},
+		"end point, IPv6":  {gre6(c6), gre6(a6)},
 		"a tunnel or none": {plain, vxlan("000000")},
 		"outer VLAN":       {vlan(1, vxlan("000001")), vlan(2, vxlan("000001"))},
 		"session":          {gre(c4, "100088be 00000001 10000001 00000000 000000000000 000000000000 0800"), gre(c4, "100088be 00000001 10000002 00000000 000000000000 000000000000 0800")},
@@ -413,6 +420,14 @@ func TestTunnelsAreNotJoined(t *testing.T) {
 	f[1].Data = mpls("00020040 00001040 00007000 54321140")(f[1].Data)
 	if n := len(payloads(d, false, f...)); n != 1 {
 		t.Errorf("%d packets", n)
+	}
+	// So does the length of a payload of PPTP, which stands beside the call id.
+	f = fragments4(8, udpSegment(1, 2, make([]byte, 192)), 120)
+	for _, f := range f {
+		f.Data = gre(c4, fmt.Sprintf("3001880b %04x0007 00000001 0021", len(f.Data)-12))(f.Data)
+	}
+	if n := len(payloads(d, false, f...)); n != 1 {
+		t.Errorf("%d packets in PPTP", n)
 	}
 }
 
@@ -449,6 +464,26 @@ func TestMirrorCut(t *testing.T) {
 			t.Errorf("cut at %d: %+v, %+v", n, ps, s)
 		}
 		balanced(t, d)
+	}
+}
+
+// TestCutPaddingInTunnel: where the capture cut only padding of the frame
+// inside, nothing is missing.
+func TestCutPaddingInTunnel(t *testing.T) {
+	k, d := newConn(), NewDecoder(Options{})
+	m := request(1, 60)
+	for _, f := range []*Frame{k.syn(), k.at(0, m)} {
+		f.Data = inUDP(portVXLAN, join("08000000 00000700", append(f.Data, make([]byte, 20)...)))
+		f.WireLen = len(f.Data)
+		f.Data = f.Data[:len(f.Data)-10]
+		for _, p := range d.Decode(f) {
+			if string(p.Payload) != m {
+				t.Errorf("%q", p.Payload)
+			}
+		}
+	}
+	if s := d.Stats(); s.Packets != 1 || s.Cut != 0 || s.TCPGaps != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
