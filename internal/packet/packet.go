@@ -1,6 +1,6 @@
 // Package packet defines Packet, the value that travels through Earshot, and
-// the way from a captured frame to it: link layers, IP, defragmentation, UDP,
-// TCP and the framing of SIP in TCP.
+// the way from a captured frame to it: link layers, tunnels, IP,
+// defragmentation, UDP, TCP and the framing of SIP in TCP.
 package packet
 
 import (

@@ -79,15 +79,14 @@ func (c Capture) wrap(yield func(packet.Frame) bool) func(packet.Frame) bool {
 	}
 }
 
-// carry is an encapsulation with a header before a part of a frame, itself
-// behind a fresh Ethernet header.
-func carry(takes, gives payload, etherType uint16, wrap func(n uint16, f []byte) []byte) encapsulation {
-	return encapsulation{takes, gives, func(n uint16, f []byte) []byte { return ethernet(etherType, wrap(n, f)) }}
+// inEthernet carries below an Ethernet header what header makes of a frame.
+func inEthernet(takes, gives payload, etherType uint16, header func(f []byte) []byte) encapsulation {
+	return encapsulation{takes, gives, func(_ uint16, f []byte) []byte { return ethernet(etherType, header(f)) }}
 }
 
 // inIP carries in IPv4 of a protocol.
 func inIP(takes payload, proto byte, header func(f []byte) []byte) encapsulation {
-	return carry(takes, overIP, 0x0800, func(n uint16, f []byte) []byte { return outerIPv4(n, proto, header(f)) })
+	return encapsulation{takes, overIP, func(n uint16, f []byte) []byte { return ethernet(0x0800, outerIPv4(n, proto, header(f))) }}
 }
 
 // inUDP carries in a datagram to a port.
@@ -100,7 +99,7 @@ func before(digits string) func([]byte) []byte {
 	return func(f []byte) []byte { return append(octets(digits), f...) }
 }
 
-// beforeIP puts it before the datagram in the frame.
+// beforeIP puts it before the IP packet of the frame.
 func beforeIP(digits string) func([]byte) []byte {
 	return func(f []byte) []byte { return append(octets(digits), ipPacket(f)...) }
 }
@@ -108,16 +107,16 @@ func beforeIP(digits string) func([]byte) []byte {
 // The headers are those of the standards that internal/packet names, where it
 // reads them.
 var encapsulations = map[string]encapsulation{
-	"vlan": carry(overAny, overTag, 0x8100, func(_ uint16, f []byte) []byte { return append(octets("0064"), f[12:]...) }),
-	"qinq": carry(overAny, overTag, 0x88a8, func(_ uint16, f []byte) []byte { return append(octets("00c8 8100 0064"), f[12:]...) }),
+	"vlan": inEthernet(overAny, overTag, 0x8100, func(f []byte) []byte { return append(octets("0064"), f[12:]...) }),
+	"qinq": inEthernet(overAny, overTag, 0x88a8, func(f []byte) []byte { return append(octets("00c8 8100 0064"), f[12:]...) }),
 
-	"mpls":        carry(overIP, overMPLS, 0x8847, func(_ uint16, f []byte) []byte { return beforeIP("00010040 00011140")(f) }),
-	"mpls-pw":     carry(overAny, overMPLS, 0x8847, func(n uint16, f []byte) []byte { return append(be.AppendUint16(octets("00011140 0000"), n), f...) }),
-	"mpls-pw-raw": carry(overAny, overMPLS, 0x8847, func(_ uint16, f []byte) []byte { return before("00015140")(f) }),
+	"mpls":        inEthernet(overIP, overMPLS, 0x8847, beforeIP("00010040 00011140")),
+	"mpls-pw":     inEthernet(overAny, overMPLS, 0x8847, before("00011140 00000000")),
+	"mpls-pw-raw": inEthernet(overAny, overMPLS, 0x8847, before("00015140")),
 	"mpls-ip":     inIP(overIP, 137, beforeIP("00011140")),
 	"mpls-udp":    inUDP(overIP, 6635, beforeIP("00011140")),
 
-	"pppoe": carry(overIP, overPPP, 0x8864, func(_ uint16, f []byte) []byte { return append(sized("1100 0007", ppp(f)), ppp(f)...) }),
+	"pppoe": inEthernet(overIP, overPPP, 0x8864, func(f []byte) []byte { return append(sized("1100 0007", ppp(f)), ppp(f)...) }),
 	"pptp": inIP(overIP, 47, func(f []byte) []byte {
 		return slices.Concat(sized("3001880b", ppp(f)), octets("0007 00000001"), ppp(f))
 	}),
@@ -133,13 +132,11 @@ var encapsulations = map[string]encapsulation{
 	"ip4": {overIP, overIP, func(n uint16, f []byte) []byte {
 		return ethernet(0x0800, outerIPv4(n, ipInIP(f), ipPacket(f)))
 	}},
-	"ip6": {overIP, overIP, func(_ uint16, f []byte) []byte {
-		return ethernet(0x86dd, outerIPv6(ipInIP(f), tunnelEnds6, ipPacket(f)))
-	}},
+	"ip6": inEthernet(overIP, overIP, 0x86dd, func(f []byte) []byte { return outerIPv6(ipInIP(f), tunnelEnds6, ipPacket(f)) }),
 
 	"vxlan":          inUDP(overAny, 4789, before("08000000 00126700")),
 	"vxlan-gbp":      inUDP(overAny, 4789, before("88000123 00126700")),
-	"vxlan-gpe":      inUDP(overIP, 4790, func(f []byte) []byte { return gpe(f) }),
+	"vxlan-gpe":      inUDP(overIP, 4790, gpe),
 	"geneve":         inUDP(overAny, 6081, before("00006558 00126700")),
 	"geneve-ip":      inUDP(overIP, 6081, func(f []byte) []byte { return slices.Concat(octets("0000"), f[12:14], octets("00126700"), ipPacket(f)) }),
 	"geneve-options": inUDP(overAny, 6081, before("03006558 00126700 0102030100000000 01020300")),
