@@ -135,7 +135,7 @@ func (a *Agent) Observe(p *packet.Packet) {
 			a.observeRTCP(p)
 			return
 		}
-		if a.header.Parse(b) {
+		if a.header.ParseCut(b, int(p.Cut)) {
 			a.observeRTP(p)
 			return
 		}

@@ -52,6 +52,19 @@ func (h *RTPHeader) Parse(b []byte) bool {
 	return h.parseRest(b)
 }
 
+// ParseCut is Parse of a packet from whose end the capture cut so many bytes. How
+// many of them are padding the last one told.
+func (h *RTPHeader) ParseCut(b []byte, cut int) bool {
+	if !h.Parse(b) {
+		return false
+	}
+	if cut > 0 {
+		h.PayloadLen += int(h.Padding) + cut
+		h.Padding = 0
+	}
+	return true
+}
+
 // parseRest reads what few packets have: CSRCs, extension and padding.
 func (h *RTPHeader) parseRest(b []byte) bool {
 	h.CSRCs = b[0] & 0x0f

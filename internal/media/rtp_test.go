@@ -91,6 +91,22 @@ func FuzzRTP(f *testing.F) {
 	})
 }
 
+// TestParseCutRTP knows the length that a packet had, but not what of it was padding.
+func TestParseCutRTP(t *testing.T) {
+	b := append([]byte{0xa0, 8, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}, make([]byte, 160)...)
+	b[12+159], b[12+19] = 4, 9
+	for _, c := range []struct{ kept, payload, padding int }{{172, 156, 4}, {32, 160, 0}, {12, 160, 0}} {
+		var h RTPHeader
+		if !h.ParseCut(b[:c.kept], len(b)-c.kept) || h.PayloadLen != c.payload || int(h.Padding) != c.padding || h.PayloadOffset != 12 {
+			t.Errorf("%d bytes kept: %+v", c.kept, h)
+		}
+	}
+	var h RTPHeader
+	if h.ParseCut(b[:11], 161) {
+		t.Error("a header that is not whole")
+	}
+}
+
 func TestClassify(t *testing.T) {
 	f := func(name, s string, want Class) {
 		t.Helper()

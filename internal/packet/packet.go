@@ -74,6 +74,7 @@ type Packet struct {
 	TTL       uint8  // IPv4 TTL or IPv6 hop limit; 0 when not known (HEP)
 	DSCP      uint8  // 0..63; valid iff TTL is not 0
 	VLAN      uint16 // outer 802.1Q id of the innermost Ethernet frame; 0 is untagged
+	Cut       uint16 // bytes that the datagram has behind Payload, which the capture cut off
 	WireLen   int    // bytes of the frame on the wire, 0 when not known
 
 	AgentID uint32 // HEP chunk 0x000c

@@ -18,6 +18,8 @@ func (d *Decoder) udp(b []byte) {
 		case length <= len(b):
 			b = b[:length]
 			d.at.missing = 0
+		default:
+			d.at.missing = length - len(b)
 		}
 	}
 	src, dst := be.Uint16(b), be.Uint16(b[2:])
@@ -37,6 +39,7 @@ func (d *Decoder) udp(b []byte) {
 	p.Transport = UDP
 	p.TTL, p.DSCP = hop(d.at.ip)
 	p.VLAN = d.at.vlan
+	p.Cut = uint16(d.at.missing)
 	p.WireLen = d.at.wireLen
 	p.Payload = b[8:]
 }

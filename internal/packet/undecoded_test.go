@@ -101,7 +101,7 @@ func TestTruncated(t *testing.T) {
 				}
 				continue
 			}
-			if len(ps) != 1 || string(ps[0].Payload) != "hello"[:n-headers] || s.Cut != 1 || ps[0].WireLen != len(whole) {
+			if len(ps) != 1 || string(ps[0].Payload) != "hello"[:n-headers] || s.Cut != 1 || ps[0].WireLen != len(whole) || int(ps[0].Cut) != len(whole)-n {
 				t.Errorf("cut at %d: %+v, %+v", n, ps, s)
 			}
 			balanced(t, d)
