@@ -63,7 +63,7 @@ var only = map[string][]string{
 	"github.com/gopacket/":            {"internal/packet", "agent/capture"},
 	"github.com/ClickHouse/":          {"internal/store"},
 	"github.com/nats-io/":             {"internal/bus"},
-	"github.com/ebitengine/purego":    {"internal/chdb"},
+	"github.com/ebitengine/purego":    {"internal/chdb", "agent/capture"}, // libpcap's compiler of filters
 	"github.com/alecthomas/kong":      {"cmd/earshot"},
 	"go.yaml.in/yaml":                 {"internal/run"},
 	"C":                               {"agent/capture"}, // libpcap

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-voip/earshot/agent/capture"
@@ -12,91 +13,166 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
-// LiveSource is a capture that can be asked what its kernel dropped.
+// LiveSource is a capture that can be asked what its kernel dropped. After Close
+// it is read on until io.EOF.
 type LiveSource interface {
 	capture.Source
 	Drops() (capture.Drops, error)
+	Close()
 }
 
-// Tap decodes what one interface captures and puts it on a bus for the Agent,
-// which several taps share.
+// Tap decodes what one worker of an interface captures and puts it on a bus for
+// the Agent, which several taps share.
 type Tap struct {
 	Name    string
-	Source  LiveSource
+	Source  LiveSource // ended by Run
 	Out     *bus.Memory
 	Options packet.Options
+	// Away is called when the interface has gone, and when it is back; nil is nobody.
+	Away func(*capture.Outage)
+	// Seen is what Source counted when it was asked last.
+	Seen atomic.Pointer[capture.Drops]
+
+	decoder *packet.Decoder
+	out     *bus.Publisher
+	drops   packet.Drops
+	known   capture.Drops
+	gone    *capture.Outage // while the interface is
+	flushed time.Time
+	asked   time.Time
 }
 
-// flushEvery is how long a packet waits for company.
-const flushEvery = 50 * time.Millisecond
+const (
+	// flushEvery is how long a packet waits for company.
+	flushEvery = 50 * time.Millisecond
+	// drainTime is how long Run takes for what the kernel captured before it was
+	// told to end.
+	drainTime = time.Second
+)
 
 // Run captures until ctx ends. It reads the kernel's drop counters each second
 // and passes what they grew by on as drops.
 func (t *Tap) Run(ctx context.Context) error {
-	out := bus.NewPublisher(t.Out)
-	decoder := packet.NewDecoder(t.Options)
-	drops := packet.Drops{Stage: "capture"}
-	var known capture.Drops
-	var flushed, asked time.Time
-	add := func(ps []packet.Packet) error {
-		for i := range ps {
-			if err := out.Add(ctx, &ps[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+	t.out, t.decoder, t.drops = bus.NewPublisher(t.Out), packet.NewDecoder(t.Options), packet.Drops{Stage: "capture"}
+	defer t.end()
 	for ctx.Err() == nil {
-		f, err := t.Source.Next()
-		now := f.Time
-		switch {
-		case err == nil:
-			err = add(decoder.Decode(&f))
-		case errors.Is(err, capture.ErrTimeout):
-			now = time.Now().UTC()
-			err = add(decoder.Advance(now))
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("capture on %s ended: the interface is gone", t.Name)
-		default:
-			return fmt.Errorf("capture on %s: %w", t.Name, err)
-		}
-		if err == nil && now.Sub(asked) >= time.Second {
-			from := asked
-			asked = now
-			if from.IsZero() {
-				from = now
-			}
-			if d, derr := t.Source.Drops(); derr == nil {
-				grew(&drops, "kernel", from, now, d.DroppedKernel-known.DroppedKernel)
-				grew(&drops, "interface", from, now, d.DroppedInterface-known.DroppedInterface)
-				known = d
-			}
-			for _, p := range append(drops.Flush(now, "", ""), packet.Packet{Time: now, Kind: packet.KindTick}) {
-				if err == nil {
-					err = out.Add(ctx, &p)
-				}
-			}
-		}
-		if err == nil && now.Sub(flushed) >= flushEvery {
-			flushed = now
-			err = out.Flush(ctx)
-		}
-		if err != nil {
+		if _, err := t.step(ctx); err != nil {
 			if ctx.Err() != nil || errors.Is(err, io.EOF) {
 				break
 			}
-			return fmt.Errorf("pass on packets of %s: %w", t.Name, err)
+			return err
 		}
 	}
-	end, cancel := context.WithTimeout(context.Background(), time.Second)
+	last, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	if err := add(decoder.Flush()); err == nil {
-		err = out.Flush(end)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("pass on the last packets of %s: %w", t.Name, err)
+	until := time.Now()
+	for {
+		at, err := t.step(last)
+		if err != nil || at.After(until) {
+			break
+		}
+	}
+	if t.gone != nil {
+		t.blind(t.gone.From, until.UTC(), 0)
+	}
+	err := t.add(last, t.decoder.Flush())
+	if err == nil {
+		err = t.count(last, time.Now().UTC())
+	}
+	if err == nil {
+		err = t.out.Flush(last)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("pass on the last packets of %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// step takes one frame, or the news that there is none, and gives the time of it.
+func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
+	f, err := t.Source.Next()
+	now = f.Time
+	var outage *capture.Outage
+	switch {
+	case err == nil:
+		err = t.add(ctx, t.decoder.Decode(&f))
+	case errors.Is(err, capture.ErrTimeout), errors.As(err, &outage):
+		now = time.Now().UTC()
+		if outage != nil {
+			t.outage(outage)
+		}
+		err = t.add(ctx, t.decoder.Advance(now))
+	case errors.Is(err, io.EOF):
+		return now, fmt.Errorf("capture on %s ended: the interface is gone", t.Name)
+	default:
+		return now, fmt.Errorf("capture on %s: %w", t.Name, err)
+	}
+	if err == nil && now.Sub(t.asked) >= time.Second {
+		err = t.count(ctx, now)
+	}
+	if err == nil && now.Sub(t.flushed) >= flushEvery {
+		t.flushed = now
+		err = t.out.Flush(ctx)
+	}
+	if err != nil {
+		return now, fmt.Errorf("pass on packets of %s: %w", t.Name, err)
+	}
+	return now, nil
+}
+
+func (t *Tap) add(ctx context.Context, ps []packet.Packet) error {
+	for i := range ps {
+		if err := t.out.Add(ctx, &ps[i]); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (t *Tap) outage(o *capture.Outage) {
+	if t.Away != nil {
+		t.Away(o)
+	}
+	if o.To.IsZero() {
+		t.gone = o
+		return
+	}
+	t.gone = nil
+	t.blind(o.From, o.To, o.Missed)
+}
+
+// blind notes an outage. How many frames it missed is known only of the time
+// after the interface was made anew; a count of none would hide the time.
+func (t *Tap) blind(from, to time.Time, missed uint64) {
+	t.drops.Add("interface_gone", from, max(missed, 1))
+	t.drops.Add("interface_gone", to, 0)
+}
+
+// count passes on what the kernel dropped since it was asked last, and the time.
+func (t *Tap) count(ctx context.Context, now time.Time) error {
+	from := t.asked
+	t.asked = now
+	if from.IsZero() {
+		from = now
+	}
+	if d, err := t.Source.Drops(); err == nil {
+		grew(&t.drops, "kernel", from, now, d.DroppedKernel-t.known.DroppedKernel)
+		grew(&t.drops, "interface", from, now, d.DroppedInterface-t.known.DroppedInterface)
+		t.known = d
+		t.Seen.Store(&d)
+	}
+	return t.add(ctx, append(t.drops.Flush(now, "", ""), packet.Packet{Time: now, Kind: packet.KindTick}))
+}
+
+// end lets the source go. What it says until then nobody asked for.
+func (t *Tap) end() {
+	t.Source.Close()
+	for {
+		var o *capture.Outage
+		if _, err := t.Source.Next(); err != nil && !errors.Is(err, capture.ErrTimeout) && !errors.As(err, &o) {
+			return
+		}
+	}
 }
 
 func grew(d *packet.Drops, reason string, from, to time.Time, n uint64) {

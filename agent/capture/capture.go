@@ -1,5 +1,5 @@
 // Package capture reads frames: from pcap and pcapng files, gzip-compressed
-// ones and standard input among them, and from network interfaces by libpcap.
+// ones and standard input among them, and from network interfaces by AF_PACKET or libpcap.
 package capture
 
 import (
@@ -15,8 +15,8 @@ type Source interface {
 	Next() (packet.Frame, error)
 }
 
-// ErrTimeout is what Live.Next returns when no frame came for a while, a tenth of
-// a second. It is no failure: call again.
+// ErrTimeout is what Next of a Live returns when no frame came for a while, a tenth
+// of a second at most. It is no failure: call again.
 var ErrTimeout = errors.New("no frame within the timeout")
 
 // Drops is how many frames a capture point could not keep.
@@ -24,6 +24,7 @@ type Drops struct {
 	Received         uint64 // frames that passed the filter, the dropped ones of the kernel included
 	DroppedKernel    uint64 // by the kernel, since the reader was too slow
 	DroppedInterface uint64 // by the interface or its driver; 0 where it does not tell
+	Freezes          uint64 // times that the kernel's ring was full; what came meanwhile is in DroppedKernel
 }
 
 // TruncatedError says that a capture ends within a record. All records before

@@ -64,19 +64,18 @@ func (k *agentCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	own := ownPorts(&a.config, "", netip.AddrPort{})
 	if k.Check {
+		if err := showTaps(a.stdout, a, taps, own); err != nil {
+			return err
+		}
 		_, err := fmt.Fprintln(a.stdout, "configuration and interfaces are in order")
 		return err
 	}
 	group := run.NewGroup(a.log)
-	own := ownPorts(&a.config, "", netip.AddrPort{})
 	frames := bus.NewMemory(64)
-	for _, t := range taps {
-		if err := t.live.SetFilter(tapFilter(t.Name, a.config.Capture.Filter, own)); err != nil {
-			return err
-		}
-		t.Out = frames
-		group.Add("capture "+t.Name, t)
+	if err := startTaps(a, taps, group, frames, own, nil); err != nil {
+		return err
 	}
 	out := bus.NewPublisher(sender.Input())
 	ag := agent.New(liveAgentOptions(&a.config, own), func(p *packet.Packet) {

@@ -4,18 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/agent"
-	"github.com/earshot-voip/earshot/agent/capture"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/bus"
 	"github.com/earshot-voip/earshot/internal/chdb"
@@ -164,7 +160,11 @@ func serve(a *app, demo, check bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	own := ownPorts(c, dsn, hep.Addr())
 	if check {
+		if err := showTaps(a.stdout, a, taps, own); err != nil {
+			return err
+		}
 		_, err := fmt.Fprintln(a.stdout, "ready to run: configuration, ports, interfaces and store are in order")
 		return err
 	}
@@ -181,15 +181,11 @@ func serve(a *app, demo, check bool) (err error) {
 	}))
 	meters := newMeters(registry, hep, analysis)
 	if len(taps) > 0 {
-		own := ownPorts(c, dsn, hep.Addr())
 		frames := bus.NewMemory(64)
-		for _, t := range taps {
-			if err := t.live.SetFilter(tapFilter(t.Name, c.Capture.Filter, own)); err != nil {
-				return err
-			}
-			t.Out = frames
-			group.Add("capture "+t.Name, t)
+		if err := startTaps(a, taps, group, frames, own, captureHealth); err != nil {
+			return err
 		}
+		meterTaps(registry, taps)
 		out := bus.NewPublisher(hep.Input())
 		ag := agent.New(liveAgentOptions(c, own), func(p *packet.Packet) {
 			if err := out.Add(context.Background(), p); err != nil {
@@ -254,75 +250,6 @@ func answering(ctx context.Context, web *run.HTTPServer) (c run.Component, stop 
 		return <-served
 	})
 	return c, cancel
-}
-
-// tap is an agent.Tap of a live interface.
-type tap struct {
-	*agent.Tap
-	live *capture.Live
-}
-
-// openTaps opens every interface.
-func openTaps(a *app) ([]tap, error) {
-	var taps []tap
-	for _, name := range a.config.Capture.Interfaces {
-		live, err := capture.OpenLive(capture.LiveOptions{
-			Interface: name, Filter: a.config.Capture.Filter, SnapLen: int(a.config.Capture.SnapLen),
-			Promiscuous: a.config.Capture.Promiscuous, BufferBytes: int(a.config.Capture.Buffer),
-		})
-		if err != nil {
-			return nil, err
-		}
-		taps = append(taps, tap{&agent.Tap{Name: name, Source: live, Options: packet.Options{HEPPorts: []uint16{}}}, live})
-	}
-	return taps, nil
-}
-
-// ownPorts are those on which this process talks to its own parts: what it
-// says there is no traffic to monitor. SIP inside an INSERT would be stored,
-// and captured, and stored.
-func ownPorts(c *run.Config, dsn string, hep netip.AddrPort) []uint16 {
-	ports := slices.Clone(c.HEP.Ports)
-	if hep.IsValid() {
-		ports = append(ports, hep.Port())
-	}
-	for _, address := range append([]string{dsn}, c.Agent.Collectors...) {
-		u, err := url.Parse(address)
-		if err != nil {
-			continue
-		}
-		if p, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
-			ports = append(ports, uint16(p))
-		}
-	}
-	slices.Sort(ports)
-	return slices.Compact(ports)
-}
-
-// tapFilter spares the kernel's ring what goes over the loopback interface
-// between parts of this process: one batch of rows would fill it.
-func tapFilter(name, filter string, own []uint16) string {
-	if i, err := net.InterfaceByName(name); name != "any" && (err != nil || i.Flags&net.FlagLoopback == 0) || len(own) == 0 {
-		return filter
-	}
-	without := make([]string, len(own))
-	for i, p := range own {
-		without[i] = fmt.Sprintf("tcp port %d", p)
-	}
-	spared := "not (" + strings.Join(without, " or ") + ")"
-	if filter == "" {
-		return spared
-	}
-	return "(" + filter + ") and " + spared
-}
-
-// liveAgentOptions are those of an agent on a live interface: HEP that it sees
-// there reaches its collector by itself.
-func liveAgentOptions(c *run.Config, own []uint16) agent.Options {
-	o := agentOptions(c, c.NodeName())
-	o.UnwrapHEP = nil
-	o.IgnorePorts = own
-	return o
 }
 
 // openEngine gives the address of the store: the configured one, else that of

@@ -53,11 +53,18 @@ type Agent struct {
 
 // Capture is live capture from interfaces.
 type Capture struct {
-	Interfaces  []string `yaml:"interfaces"`
-	Filter      string   `yaml:"filter"`
-	SnapLen     Size     `yaml:"snaplen"`
-	Promiscuous bool     `yaml:"promiscuous"`
-	Buffer      Size     `yaml:"buffer"`
+	Interfaces  []string  `yaml:"interfaces"`
+	Method      string    `yaml:"method"`
+	Workers     int       `yaml:"workers"`
+	Ports       []Ports   `yaml:"ports"`
+	RTPPorts    []Ports   `yaml:"rtp_ports"`
+	Hosts       []Network `yaml:"hosts"`
+	Filter      string    `yaml:"filter"`
+	SnapLen     Size      `yaml:"snaplen"`
+	RTPSnapLen  Size      `yaml:"rtp_snaplen"`
+	Promiscuous bool      `yaml:"promiscuous"`
+	Buffer      Size      `yaml:"buffer"`
+	Timestamps  string    `yaml:"timestamps"`
 }
 
 // HEP is the reception of HEP, live and inside captures.

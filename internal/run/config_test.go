@@ -206,6 +206,8 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 				{Network{netip.MustParsePrefix("192.0.2.10/32")}, "sbc-1", "b2bua"},
 				{Network{netip.MustParsePrefix("2001:db8::/32")}, "x:1,", ""},
 			}
+			c.Capture.Ports, c.Capture.RTPPorts = []Ports{{5060, 5060}, {5080, 5090}}, []Ports{{10000, 20000}}
+			c.Capture.Hosts = []Network{{netip.MustParsePrefix("192.0.2.0/24")}}
 			c.Topology.Trunks = []Trunk{{"carrier-a", Network{netip.MustParsePrefix("203.0.113.0/28")}}, {"b", Network{netip.MustParsePrefix("2001:db8::1/128")}}}
 		},
 	} {
@@ -310,6 +312,21 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("%v in\n%s", err, printed)
 		}
 	})
+}
+
+func TestPorts(t *testing.T) {
+	for in, want := range map[string]Ports{"5060": {5060, 5060}, "1-65535": {1, 65535}, "7-7": {7, 7}} {
+		var p Ports
+		if err := p.UnmarshalText([]byte(in)); err != nil || p != want {
+			t.Errorf("%q: %v, %v", in, p, err)
+		}
+	}
+	for _, in := range []string{"", "0", "65536", "9-8", "1-", "-1", "1-2-3", "sip", "0-5"} {
+		var p Ports
+		if err := p.UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q was read as %v", in, p)
+		}
+	}
 }
 
 func TestNetwork(t *testing.T) {

@@ -31,6 +31,18 @@ func (c *Config) Validate() error {
 		v.check(s != "", key, s, "the name of a network interface")
 		v.check(slices.Index(c.Capture.Interfaces, s) == i, key, s, "each interface once")
 	}
+	v.check(slices.Contains([]string{"auto", "afpacket", "libpcap"}, c.Capture.Method), "capture.method", c.Capture.Method, "auto, afpacket or libpcap")
+	v.number("capture.workers", c.Capture.Workers, 0, 64)
+	// The program of the kernel's filter has a size.
+	v.number("the number of ranges in capture.ports", len(c.Capture.Ports), 0, 40)
+	v.number("the number of ranges in capture.rtp_ports", len(c.Capture.RTPPorts), 0, 40)
+	v.number("the number of networks in capture.hosts", len(c.Capture.Hosts), 0, 40)
+	v.check(c.Capture.Filter == "" || len(c.Capture.Ports)+len(c.Capture.RTPPorts)+len(c.Capture.Hosts) == 0, "capture.filter", c.Capture.Filter,
+		`"" where capture.ports, rtp_ports or hosts say what is captured`)
+	v.check(slices.Contains([]string{"auto", "kernel", "hardware"}, c.Capture.Timestamps), "capture.timestamps", c.Capture.Timestamps, "auto, kernel or hardware")
+	if c.Capture.RTPSnapLen != 0 {
+		v.size("capture.rtp_snaplen", c.Capture.RTPSnapLen, 32, c.Capture.SnapLen)
+	}
 	// Below 256 bytes not even the headers of a tunnelled RTP packet fit.
 	v.size("capture.snaplen", c.Capture.SnapLen, 256, 256<<10)
 	v.size("capture.buffer", c.Capture.Buffer, 64<<10, 2<<30-1)

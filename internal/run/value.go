@@ -154,6 +154,36 @@ func (n *Network) UnmarshalText(b []byte) error {
 
 var errNetwork = fmt.Errorf("a network such as 192.0.2.0/24, or an address")
 
+// Ports is a range of ports, both ends included.
+type Ports struct{ First, Last uint16 }
+
+// UnmarshalText reads "5060" and "10000-20000".
+func (p *Ports) UnmarshalText(b []byte) error {
+	first, last, ranged := strings.Cut(string(b), "-")
+	if !ranged {
+		last = first
+	}
+	x, err1 := strconv.ParseUint(first, 10, 16)
+	y, err2 := strconv.ParseUint(last, 10, 16)
+	if err1 != nil || err2 != nil || x == 0 || y < x {
+		return errPorts
+	}
+	p.First, p.Last = uint16(x), uint16(y)
+	return nil
+}
+
+var errPorts = fmt.Errorf("a port from 1 to 65535, or a range such as 10000-20000")
+
+func (p Ports) String() string {
+	if p.First == p.Last {
+		return strconv.Itoa(int(p.First))
+	}
+	return fmt.Sprintf("%d-%d", p.First, p.Last)
+}
+
+// MarshalText is String.
+func (p Ports) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // LinkHeader is a header of INVITEs that ties the legs of a call together.
 type LinkHeader struct {
 	Name   string

@@ -1,5 +1,3 @@
-//go:build libpcap
-
 package capture
 
 import (
@@ -7,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +13,27 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
+// eachMethod runs a test with every way to capture that this program has.
+func eachMethod(t *testing.T, f func(t *testing.T, method string)) {
+	for _, method := range []string{MethodAFPacket, MethodLibpcap} {
+		t.Run(method, func(t *testing.T) {
+			absent := method == MethodAFPacket && runtime.GOOS != "linux"
+			if method == MethodLibpcap {
+				_, err := openLibpcap(LiveOptions{Interface: "nosuch0"}.withDefaults())
+				absent = strings.Contains(err.Error(), "built without")
+			}
+			if absent {
+				t.Skip(method + " is not in this program")
+			}
+			f(t, method)
+		})
+	}
+}
+
 // TestLive captures datagrams to itself on the loopback interface.
-func TestLive(t *testing.T) {
+func TestLive(t *testing.T) { eachMethod(t, testLive) }
+
+func testLive(t *testing.T, method string) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -25,10 +43,11 @@ func TestLive(t *testing.T) {
 	}
 	defer to.Close()
 	port := to.LocalAddr().(*net.UDPAddr).Port
-	l, err := OpenLive(LiveOptions{Interface: "lo", Filter: "udp"})
+	all, err := OpenLive(LiveOptions{Interface: "lo", Method: method, Filter: Filter{Given: "udp"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := all[0]
 	defer l.Close()
 
 	from, err := net.Dial("udp4", to.LocalAddr().String())
@@ -68,14 +87,17 @@ func TestLive(t *testing.T) {
 }
 
 // TestLiveTimeout has an interface on which nothing comes.
-func TestLiveTimeout(t *testing.T) {
+func TestLiveTimeout(t *testing.T) { eachMethod(t, testLiveTimeout) }
+
+func testLiveTimeout(t *testing.T, method string) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	l, err := OpenLive(LiveOptions{Interface: "lo", Filter: "udp and host 127.99.98.97"})
+	all, err := OpenLive(LiveOptions{Interface: "lo", Method: method, Filter: Filter{Given: "udp and host 127.99.98.97"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := all[0]
 	for range 3 {
 		begin := time.Now()
 		// The limit leaves room for a busy machine; the timeout is readTimeout.
@@ -89,15 +111,17 @@ func TestLiveTimeout(t *testing.T) {
 	}
 }
 
-func TestLiveErrors(t *testing.T) {
-	_, err := OpenLive(LiveOptions{Interface: "nosuch0"})
+func TestLiveErrors(t *testing.T) { eachMethod(t, testLiveErrors) }
+
+func testLiveErrors(t *testing.T, method string) {
+	_, err := OpenLive(LiveOptions{Interface: "nosuch0", Method: method})
 	if err == nil || !strings.Contains(err.Error(), `"nosuch0": no such interface; there are`) || !strings.Contains(err.Error(), "lo") {
 		t.Errorf("%v", err)
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	_, err = OpenLive(LiveOptions{Interface: "lo", Filter: "not a filter ("})
+	_, err = OpenLive(LiveOptions{Interface: "lo", Method: method, Filter: Filter{Given: "not a filter ("}})
 	if err == nil || !strings.Contains(err.Error(), "capture filter") {
 		t.Errorf("%v", err)
 	}
