@@ -3,10 +3,10 @@ package packet
 import "net/netip"
 
 // plainUDP decodes the frame that nearly all traffic of a VoIP network is made
-// of: untagged Ethernet, IPv4 without options or fragments, whole, and UDP to no
-// tunnel's port. It returns false for every other one, which the layers then
-// decode one by one, with the same result for these (TestFastPath). 27 ns
-// against 33 to 38 when it was written.
+// of: untagged Ethernet, IPv4 without options or fragments, and UDP to no tunnel's
+// port, whole or cut within its payload. It returns false for every other one,
+// which the layers then decode one by one, with the same result for these
+// (TestFastPath). 27 ns against 33 to 38 when it was written.
 func (d *Decoder) plainUDP(f *Frame) bool {
 	const ip, udp, payload = 14, 14 + 20, 14 + 20 + 8
 	b := f.Data
@@ -19,7 +19,7 @@ func (d *Decoder) plainUDP(f *Frame) bool {
 	}
 	total := int(h[ip+2])<<8 | int(h[ip+3])
 	length := int(h[udp+4])<<8 | int(h[udp+5])
-	if length < 8 || length > total-20 || total > len(b)-ip {
+	if length < 8 || length > total-20 {
 		return false
 	}
 	src := uint16(h[udp])<<8 | uint16(h[udp+1])
@@ -29,12 +29,18 @@ func (d *Decoder) plainUDP(f *Frame) bool {
 	}
 	d.stats.Decoded++
 	p := d.slot()
+	end := udp + length
+	if end > len(b) { // live capture keeps no more of RTP than is metered
+		p.Cut = uint16(end - len(b))
+		d.stats.Cut++
+		end = len(b)
+	}
 	p.Time = f.Time
 	p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+12:])), src)
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+16:])), dst)
 	p.Transport = UDP
 	p.TTL, p.DSCP = h[ip+8], h[ip+1]>>2
 	p.WireLen = f.WireLen
-	p.Payload = b[payload : udp+length]
+	p.Payload = b[payload:end]
 	return true
 }
