@@ -156,21 +156,22 @@ func (l *afpacket) fallBack(why error) {
 
 // Next returns the next frame. Its data lie in the ring, and are valid until the
 // next call.
-func (l *afpacket) Next() (packet.Frame, error) {
+func (l *afpacket) Next() (f packet.Frame, err error) {
 	for {
 		if l.ring == nil || l.ring.left == 0 {
 			if l.closed.Load() {
-				return packet.Frame{}, l.end()
+				return f, l.end()
 			}
 			if l.ring == nil {
-				return packet.Frame{}, l.reopen()
+				return f, l.reopen()
 			}
 		}
 		if h := l.ring.next(); h != nil {
-			return l.frame(h), nil
+			l.fill(&f, h)
+			return f, nil
 		}
 		if err := l.wait(); err != nil {
-			return packet.Frame{}, err
+			return f, err
 		}
 	}
 }
@@ -181,9 +182,13 @@ const (
 	arphrdNone, arphrdRawIP     = 0xfffe, 519 // tun, WireGuard; mobile data
 )
 
-// frame gives a frame as tcpdump would.
-func (l *afpacket) frame(h *unix.Tpacket3Hdr) packet.Frame {
-	f := packet.Frame{Time: l.time(h), Link: packet.LinkEthernet, WireLen: int(h.Len)}
+// fill gives a frame as tcpdump would.
+func (l *afpacket) fill(f *packet.Frame, h *unix.Tpacket3Hdr) {
+	f.Time = time.Unix(int64(h.Sec), int64(h.Nsec)).UTC()
+	if h.Status&unix.TP_STATUS_TS_RAW_HARDWARE != 0 {
+		f.Time = l.trusted(f.Time)
+	}
+	f.Link, f.WireLen = packet.LinkEthernet, int(h.Len)
 	ll := sockaddr(h)
 	mac, kept := int(h.Mac), int(h.Snaplen)
 	if ll.Hatype == arphrdEther || ll.Hatype == arphrdLoopback {
@@ -192,7 +197,7 @@ func (l *afpacket) frame(h *unix.Tpacket3Hdr) packet.Frame {
 			putTag(bytesOf(h, mac, kept), h)
 		}
 		f.Data = bytesOf(h, mac, kept)
-		return f
+		return
 	}
 	// What the link has before IP is its own affair. The kernel says what is
 	// behind it.
@@ -201,14 +206,13 @@ func (l *afpacket) frame(h *unix.Tpacket3Hdr) packet.Frame {
 	protocol := hostToNet16(ll.Protocol)
 	if protocol == unix.ETH_P_IP || protocol == unix.ETH_P_IPV6 {
 		f.Link, f.Data = packet.LinkRaw, bytesOf(h, mac+before, kept-before)
-		return f
+		return
 	}
 	// A cooked frame. packet_mmap leaves 16 bytes before the network header
 	// where the header of SLL finds room.
 	f.Link, f.Data = packet.LinkSLL, bytesOf(h, mac+before-sllSize, kept-before+sllSize)
 	f.WireLen += sllSize
 	putSLL(f.Data, ll)
-	return f
 }
 
 // putTag writes the tag that the kernel took off where it was, behind the two
@@ -238,13 +242,11 @@ func putSLL(b []byte, ll *unix.RawSockaddrLinklayer) {
 // one that nobody sets counts from 1970, or is 37 s ahead, on TAI.
 const maxClockError = time.Second
 
-func (l *afpacket) time(h *unix.Tpacket3Hdr) time.Time {
-	t := time.Unix(int64(h.Sec), int64(h.Nsec)).UTC()
-	if h.Status&unix.TP_STATUS_TS_RAW_HARDWARE == 0 {
-		return t
-	}
+// trusted gives the time of a frame that the card has stamped, as long as its
+// clock is right.
+func (l *afpacket) trusted(stamp time.Time) time.Time {
 	now := time.Now().UTC()
-	if off := now.Sub(t); l.hardware && l.distrust && off.Abs() > maxClockError {
+	if off := now.Sub(stamp); l.hardware && l.distrust && off.Abs() > maxClockError {
 		l.hardware = false
 		err := unix.SetsockoptInt(l.ring.fd, unix.SOL_PACKET, unix.PACKET_TIMESTAMP, 0)
 		l.o.Log.Warn("the network card's clock is wrong; the kernel's timestamps are taken", "interface", l.o.Interface, "off", off, "error", err)
@@ -253,7 +255,7 @@ func (l *afpacket) time(h *unix.Tpacket3Hdr) time.Time {
 	if !l.hardware {
 		return now
 	}
-	return t
+	return stamp
 }
 
 // wait returns when frames may be there, or says why there are none.

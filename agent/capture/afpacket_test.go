@@ -551,6 +551,27 @@ func TestKernelFilter(t *testing.T) {
 	}
 }
 
+// TestRingAllocatesNothing has frames in the ring already.
+func TestRingAllocatesNothing(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	l := openTest(t, LiveOptions{Interface: "v0"})[0]
+	w := onWire(t, "v1")
+	a, b := flow(1)
+	for range 1000 {
+		w.send(tagged(udpFrame(a, b, make([]byte, 100)), 0x81, 0, 0, 7))
+	}
+	time.Sleep(4 * blockTimeout * time.Millisecond)
+	if n := testing.AllocsPerRun(900, func() {
+		if _, err := l.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
+
 // TestClose ends captures that wait, that are read, and that nobody reads.
 func TestClose(t *testing.T) {
 	if !inNamespace(t) {

@@ -22,7 +22,7 @@ import (
 // sockaddr_ll of each frame, which alone says the link type on "any", and the
 // status bits of timestamps; it binds the socket before a filter can be set,
 // allocates where a frame had a VLAN tag, and unmaps a ring that a reader is
-// still in.
+// still in. A frame costs the same of both (BenchmarkCapture).
 type ring struct {
 	fd        int
 	mem       []byte
