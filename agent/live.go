@@ -107,7 +107,7 @@ func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
 	default:
 		return now, fmt.Errorf("capture on %s: %w", t.Name, err)
 	}
-	if err == nil && now.Sub(t.asked) >= time.Second {
+	if err == nil && (now.Sub(t.asked) >= time.Second || outage != nil) { // two outages are two rows
 		err = t.count(ctx, now)
 	}
 	if err == nil && now.Sub(t.flushed) >= flushEvery {

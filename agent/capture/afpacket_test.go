@@ -517,8 +517,12 @@ func TestKernelFilter(t *testing.T) {
 	w := onWire(t, "v1")
 	l := openTest(t, LiveOptions{Interface: "v0", Promiscuous: true})[0]
 	filters := []Filter{
-		{}, {SnapLen: 60}, {Ports: []PortRange{{10000, 10010}}}, {RTPPorts: []PortRange{{10000, 10010}}, RTPSnapLen: 12},
-		{Hosts: []netip.Prefix{netip.MustParsePrefix("192.0.2.8/29"), netip.MustParsePrefix("2001:db8::/32")}}, {RTPSnapLen: 12},
+		{},
+		{SnapLen: 60},
+		{Ports: []PortRange{{10000, 10010}}},
+		{RTPPorts: []PortRange{{10000, 10010}}, RTPSnapLen: 12},
+		{Hosts: []netip.Prefix{netip.MustParsePrefix("192.0.2.8/29"), netip.MustParsePrefix("2001:db8::/32")}},
+		{RTPSnapLen: 12},
 	}
 	if _, err := loadPcap(); err == nil {
 		filters = append(filters, Filter{Given: "udp portrange 10000-10010", SnapLen: 500})
