@@ -4,11 +4,9 @@ package capture
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -19,163 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
-
 	"github.com/earshot-voip/earshot/internal/packet"
 )
-
-const insideEnv = "TEST_IN_NAMESPACE"
-
-// inNamespace runs the test in a network namespace of its own, in a process of
-// its own, with a pair of interfaces, v0 and v1, that are each other's far end. It
-// says whether this is that process.
-func inNamespace(t *testing.T, programs ...string) bool {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes a network namespace, and captures in it")
-	}
-	for _, p := range append(programs, "unshare", "ip") {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is absent (make deps-test)", p)
-		}
-	}
-	if os.Getenv(insideEnv) != "" {
-		t.Cleanup(func() { goleak.VerifyNone(t) })
-		command(t, "ip", "link", "set", "lo", "up")
-		addPair(t)
-		return true
-	}
-	if out, err := exec.CommandContext(t.Context(), "unshare", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("no network namespace can be made here: %v %s", err, out)
-	}
-	cmd := exec.CommandContext(t.Context(), "unshare", "--net", os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v", "-test.timeout", "2m")
-	cmd.Env = append(os.Environ(), insideEnv+"=1")
-	out, err := cmd.CombinedOutput()
-	if strings.Contains(string(out), "--- SKIP: "+t.Name()) {
-		t.Skipf("%s", out)
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Fatalf("in its namespace: %v\n%s", err, out)
-	}
-	return false
-}
-
-func command(t testing.TB, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-}
-
-// addPair makes v0 and v1, on which the kernel says nothing of its own.
-func addPair(t testing.TB) {
-	t.Helper()
-	command(t, "ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
-	for _, name := range []string{"v0", "v1"} {
-		_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0)
-		command(t, "ip", "link", "set", name, "arp", "off", "up")
-	}
-}
-
-// wire sends frames as they are.
-type wire struct {
-	t  testing.TB
-	fd int
-}
-
-func onWire(t testing.TB, name string) *wire {
-	t.Helper()
-	i, err := net.InterfaceByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Ifindex: i.Index}); err != nil {
-		t.Fatal(err)
-	}
-	return &wire{t, fd}
-}
-
-func (w *wire) send(frame []byte) {
-	w.t.Helper()
-	for {
-		_, err := unix.Write(w.fd, frame)
-		if errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EAGAIN) {
-			continue
-		}
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return
-	}
-}
-
-// udpFrame is an Ethernet frame with a datagram.
-func udpFrame(src, dst netip.AddrPort, payload []byte) []byte {
-	udp := binary.BigEndian.AppendUint16(nil, src.Port())
-	udp = binary.BigEndian.AppendUint16(udp, dst.Port())
-	udp = binary.BigEndian.AppendUint16(udp, uint16(8+len(payload)))
-	return ipFrame(src.Addr(), dst.Addr(), 0, 1, append(append(udp, 0, 0), payload...))
-}
-
-// ipFrame has part of a datagram. Its offset and flag are those of RFC 791.
-func ipFrame(src, dst netip.Addr, fragment, id uint16, part []byte) []byte {
-	b := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1}, 8, 0, 0x45, 0)
-	b = binary.BigEndian.AppendUint16(b, uint16(20+len(part)))
-	b = binary.BigEndian.AppendUint16(b, id)
-	b = binary.BigEndian.AppendUint16(b, fragment)
-	b = append(b, 64, 17, 0, 0)
-	b = append(append(b, src.AsSlice()...), dst.AsSlice()...)
-	return append(b, part...)
-}
-
-func flow(i int) (a, b netip.AddrPort) {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), uint16(10000+2*i)),
-		netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i / 7)}), uint16(20000+2*i))
-}
-
-func openTest(t testing.TB, o LiveOptions) []Live {
-	t.Helper()
-	all, err := OpenLive(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for _, l := range all {
-			l.Close()
-			for {
-				if _, err := l.Next(); errors.Is(err, io.EOF) {
-					break
-				}
-			}
-		}
-	})
-	return all
-}
-
-// readQuiet gives copies of all frames that come until none came for a while.
-func readQuiet(t testing.TB, l Live) (all []packet.Frame) {
-	t.Helper()
-	for quiet := 0; quiet < 4; {
-		f, err := l.Next()
-		if errors.Is(err, ErrTimeout) {
-			quiet++
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		quiet = 0
-		f.Data = bytes.Clone(f.Data)
-		all = append(all, f)
-	}
-	return all
-}
 
 // TestFanout sends both ways, whole datagrams and fragments: each frame comes to
 // one worker, once, and what belongs together to the same one.
@@ -198,6 +41,9 @@ func TestFanout(t *testing.T) {
 				whole := udpFrame(a, b, fmt.Appendf(nil, "parts %d %1000d", n, i))[14+20:]
 				in.send(ipFrame(a.Addr(), b.Addr(), 0x2000, uint16(n), whole[:512]))
 				in.send(ipFrame(a.Addr(), b.Addr(), 512/8, uint16(n), whole[512:]))
+				a6, b6 := netip.AddrFrom16([16]byte{0xfd, 15: byte(i)}), netip.AddrFrom16([16]byte{0xfd, 14: 1, 15: byte(i)})
+				in.send(ip6Fragment(a6, b6, 1, uint32(n), whole[:512]))
+				in.send(ip6Fragment(a6, b6, 512, uint32(n), whole[512:]))
 			}
 		}
 		seen := map[string]int{}
@@ -236,8 +82,8 @@ func TestFanout(t *testing.T) {
 			}
 			inFrames += int(drops.Received)
 		}
-		if frames != 4*flows*each || inFrames != frames || len(seen) != 3*flows*each {
-			t.Errorf("%d workers: %d frames read, %d received, %d datagrams; want %d, as many, %d", workers, frames, inFrames, len(seen), 4*flows*each, 3*flows*each)
+		if frames != 6*flows*each || inFrames != frames || len(seen) != 4*flows*each {
+			t.Errorf("%d workers: %d frames read, %d received, %d datagrams; want %d, as many, %d", workers, frames, inFrames, len(seen), 6*flows*each, 4*flows*each)
 		}
 		for k, n := range seen {
 			if n != 1 {
@@ -252,9 +98,6 @@ func TestFanout(t *testing.T) {
 		}
 	}
 }
-
-// tagged puts VLAN tags into a frame.
-func tagged(frame []byte, tags ...byte) []byte { return slices.Concat(frame[:12], tags, frame[12:]) }
 
 // TestVLAN puts the tag back that the kernel takes off each frame that it
 // receives, and leaves that behind it.
@@ -321,129 +164,6 @@ func TestRingDrops(t *testing.T) {
 	}
 	if d, err := l.Drops(); err != nil || d.Received != sent+1 {
 		t.Errorf("the counters do not go on: %+v, %v", d, err)
-	}
-}
-
-// TestAny captures from a pair, from loopback, where each frame goes out and
-// comes in, and from an interface without link layer.
-func TestAny(t *testing.T) {
-	if !inNamespace(t) {
-		return
-	}
-	all := openTest(t, LiveOptions{Interface: Any, Workers: 2, Promiscuous: true, Filter: Filter{Ports: []PortRange{{10000, 30000}}}})
-	a, b := flow(1)
-	onWire(t, "v1").send(udpFrame(a, b, []byte("pair")))
-	at, err := net.ListenPacket("udp4", "127.0.0.1:20000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer at.Close()
-	if _, err := at.WriteTo([]byte("loopback"), at.LocalAddr()); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]int{"pair": 2, "loopback": 1} // out of v1 and into v0
-	if tun, err := openTun("tun0"); err != nil {
-		t.Logf("without tun: %v", err)
-	} else {
-		defer tun.Close()
-		command(t, "ip", "link", "set", "tun0", "up")
-		want["tun"] = 1
-		if _, err := tun.Write(udpFrame(a, b, []byte("tun"))[14:]); err != nil {
-			t.Fatal(err)
-		}
-		other := udpFrame(netip.AddrPortFrom(a.Addr(), 1), netip.AddrPortFrom(b.Addr(), 2), []byte("other"))
-		if _, err := tun.Write(other[14:]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := map[string]int{}
-	for _, l := range all {
-		d := packet.NewDecoder(packet.Options{})
-		for _, f := range readQuiet(t, l) {
-			for _, p := range d.Decode(&f) {
-				got[string(p.Payload)]++
-			}
-		}
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func openTun(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	r, err := unix.NewIfreq(name)
-	if err != nil {
-		return nil, err
-	}
-	r.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, r); err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-// TestInterfaceReturns removes the interface and makes another of its name.
-func TestInterfaceReturns(t *testing.T) {
-	if !inNamespace(t) {
-		return
-	}
-	all := openTest(t, LiveOptions{Interface: "v0", Workers: 2, Promiscuous: true, Filter: Filter{Ports: []PortRange{{10000, 10002}}}})
-	send := func() {
-		a, b := flow(1)
-		w := onWire(t, "v1")
-		w.send(udpFrame(a, b, []byte("x")))
-		w.send(udpFrame(netip.AddrPortFrom(a.Addr(), 1), netip.AddrPortFrom(b.Addr(), 2), []byte("filtered")))
-	}
-	// Until so many outages were told, by the first worker; how many frames came.
-	await := func(outages int) (frames int, told []*Outage) {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && len(told) < outages; {
-			for _, l := range all {
-				_, err := l.Next()
-				var o *Outage
-				switch {
-				case err == nil:
-					frames++
-				case errors.As(err, &o):
-					told = append(told, o)
-				case !errors.Is(err, ErrTimeout):
-					t.Fatal(err)
-				}
-			}
-		}
-		if len(told) != outages {
-			t.Fatalf("%d outages told, want %d", len(told), outages)
-		}
-		return frames, told
-	}
-	send()
-	command(t, "ip", "link", "set", "v0", "down")
-	command(t, "ip", "link", "set", "v0", "up") // no outage of ours
-	time.Sleep(100 * time.Millisecond)
-	send()
-	began := time.Now()
-	command(t, "ip", "link", "del", "v0")
-	frames, told := await(1)
-	if frames != 2 || !told[0].To.IsZero() || told[0].From.Sub(began).Abs() > 2*time.Second {
-		t.Errorf("%d frames before it was gone, want 2; %+v", frames, told[0])
-	}
-	addPair(t)
-	a, b := flow(2)
-	onWire(t, "v1").send(udpFrame(a, b, []byte("missed")))
-	frames, told = await(1)
-	if frames != 0 || told[0].To.Before(told[0].From) || told[0].Missed != 1 {
-		t.Errorf("%d frames, %+v", frames, told[0])
-	}
-	send()
-	if n := len(readQuiet(t, all[0])) + len(readQuiet(t, all[1])); n != 1 {
-		t.Errorf("%d frames after it is back, want 1", n)
-	}
-	if d0, err := all[0].Drops(); err != nil || d0.DroppedKernel != 0 {
-		t.Errorf("%+v, %v", d0, err)
 	}
 }
 

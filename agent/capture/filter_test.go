@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -322,85 +320,4 @@ func TestLargeFilter(t *testing.T) {
 	if runProgram(t, code, frame(39, 393)) == 0 || runProgram(t, code, frame(39, 394)) != 0 {
 		t.Error("the last of many is not found")
 	}
-}
-
-// TestGivenFilter compares with what tcpdump makes of the same expression.
-func TestGivenFilter(t *testing.T) {
-	if _, err := loadPcap(); err != nil {
-		t.Skipf("no shared libpcap: %v", err)
-	}
-	tcpdump, err := exec.LookPath("tcpdump")
-	if err != nil {
-		t.Skip("tcpdump is absent (make deps-test)")
-	}
-	for _, filter := range []string{
-		"udp", "udp port 5060 or portrange 10000-20000", "host 192.0.2.1 and not port 22", "net 2001:db8::/32",
-		"vlan 7 and udp", "ip[6:2] & 0x1fff != 0", "udp[8:4] = 0x494e5649",
-	} {
-		for name, link := range map[string]packet.LinkType{"EN10MB": packet.LinkEthernet, "RAW": packet.LinkRaw} {
-			if link == packet.LinkRaw && strings.Contains(filter, "vlan") {
-				continue // is of Ethernet only
-			}
-			out, err := exec.CommandContext(t.Context(), tcpdump, "-ddd", "-y", name, "-s", "1500", filter).Output()
-			if err != nil { // it may have to open an interface for it
-				t.Skipf("tcpdump -ddd -y %s: %v", name, err)
-			}
-			want, err := parseProgram(string(out))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := compileGiven(filter, link, 1500)
-			if err != nil || !slices.Equal(got, want) {
-				t.Errorf("%s on %s:\n got %v (%v)\nwant %v", filter, name, got, err, want)
-			}
-		}
-	}
-}
-
-func TestGivenFilterErrors(t *testing.T) {
-	if _, err := loadPcap(); err != nil {
-		t.Skipf("no shared libpcap: %v", err)
-	}
-	f := Filter{Given: "not a filter ("}
-	_, err := f.assemble(packet.LinkEthernet, compileGiven)
-	if err == nil || !strings.Contains(err.Error(), `capture filter "not a filter (": `) || !strings.Contains(err.Error(), "pcap-filter(7)") {
-		t.Errorf("%v", err)
-	}
-}
-
-// TestParseProgram has programs in numbers, which need no library.
-func TestParseProgram(t *testing.T) {
-	for _, s := range []string{"4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n", "4,40 0 0 12,21 0 1 2048,6 0 0 262144,6 0 0 0"} {
-		code, err := compileGiven(s, packet.LinkEthernet, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if runProgram(t, code, append(make([]byte, 12), 8, 0)) != 262144 || runProgram(t, code, make([]byte, 14)) != 0 {
-			t.Errorf("%q", s)
-		}
-	}
-	for _, s := range []string{"4,40 0 0 12", "0", "1,6 0 0", "1,6 0 256 1", "5000", "1,99999999999999999999 0 0 0"} {
-		if _, err := compileGiven(s, packet.LinkEthernet, 1); err == nil {
-			t.Errorf("%q was taken", s)
-		}
-	}
-	for _, s := range []string{"", "udp", "port 5060", "  "} {
-		if isProgram(s) {
-			t.Errorf("%q is no program", s)
-		}
-	}
-}
-
-// FuzzParseProgram has programs of anybody.
-func FuzzParseProgram(f *testing.F) {
-	f.Add("1,6 0 0 1")
-	f.Add("4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		if !isProgram(s) {
-			return
-		}
-		if code, err := parseProgram(s); err == nil && (len(code) == 0 || len(code) > maxInstructions) {
-			t.Errorf("%d instructions", len(code))
-		}
-	})
 }

@@ -47,9 +47,12 @@ type pcapProgram struct {
 // pcapNames are its names: by its ABI, and as Debian has it.
 var pcapNames = []string{"libpcap.so.1", "libpcap.so.0.8", "libpcap.so"}
 
-var loadPcap = sync.OnceValues(func() (*pcapLibrary, error) {
+var loadPcap = sync.OnceValues(func() (*pcapLibrary, error) { return openPcap(pcapNames) })
+
+// openPcap loads the first of the libraries that is there.
+func openPcap(names []string) (*pcapLibrary, error) {
 	var failed []error
-	for _, name := range pcapNames {
+	for _, name := range names {
 		lib, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
 		if err != nil {
 			failed = append(failed, err)
@@ -69,7 +72,7 @@ var loadPcap = sync.OnceValues(func() (*pcapLibrary, error) {
 	}
 	return nil, fmt.Errorf("its language is compiled by libpcap's shared library, which is not installed (Debian: apt-get install libpcap0.8): "+
 		"install it, or use capture.ports, hosts and rtp_ports, or give the program that tcpdump -ddd prints for this filter on another machine: %w", errors.Join(failed...))
-})
+}
 
 // netmaskUnknown is PCAP_NETMASK_UNKNOWN.
 const netmaskUnknown = 0xffffffff

@@ -30,7 +30,7 @@ func TestLiveCalls(t *testing.T) {
 
 	data := t.TempDir()
 	config := filepath.Join(data, "earshot.yaml")
-	if err := os.WriteFile(config, []byte("capture:\n  filter: udp and net 127.99.0.0/16\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("capture:\n  workers: 3\n  hosts: [127.99.0.0/16]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := serving(t, nil, "run", "--config", config, "--data", data, "--interface", "lo")
