@@ -38,8 +38,9 @@ type Tap struct {
 	drops   packet.Drops
 	known   capture.Drops
 	gone    *capture.Outage // while the interface is
-	flushed time.Time
-	asked   time.Time
+	flushed time.Time       // by the time of frames, as is
+	asked   time.Time       // for drops
+	counted time.Time       // drops until this moment are passed on
 }
 
 const (
@@ -54,6 +55,7 @@ const (
 // and passes what they grew by on as drops.
 func (t *Tap) Run(ctx context.Context) error {
 	t.out, t.decoder, t.drops = bus.NewPublisher(t.Out), packet.NewDecoder(t.Options), packet.Drops{Stage: "capture"}
+	t.counted = time.Now().UTC()
 	defer t.end()
 	for ctx.Err() == nil {
 		if _, err := t.step(ctx); err != nil {
@@ -149,15 +151,14 @@ func (t *Tap) blind(from, to time.Time, missed uint64) {
 }
 
 // count passes on what the kernel dropped since it was asked last, and the time.
+// It drops what comes now, however old the frame is that was read last.
 func (t *Tap) count(ctx context.Context, now time.Time) error {
-	from := t.asked
 	t.asked = now
-	if from.IsZero() {
-		from = now
-	}
+	from, to := t.counted, time.Now().UTC()
+	t.counted = to
 	if d, err := t.Source.Drops(); err == nil {
-		grew(&t.drops, "kernel", from, now, d.DroppedKernel-t.known.DroppedKernel)
-		grew(&t.drops, "interface", from, now, d.DroppedInterface-t.known.DroppedInterface)
+		grew(&t.drops, "kernel", from, to, d.DroppedKernel-t.known.DroppedKernel)
+		grew(&t.drops, "interface", from, to, d.DroppedInterface-t.known.DroppedInterface)
 		t.known = d
 		t.Seen.Store(&d)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -30,7 +31,8 @@ func eachMethod(t *testing.T, f func(t *testing.T, method string)) {
 	}
 }
 
-// TestLive captures datagrams to itself on the loopback interface.
+// TestLive captures datagrams to itself on the loopback interface, each of them
+// once.
 func TestLive(t *testing.T) { eachMethod(t, testLive) }
 
 func testLive(t *testing.T, method string) {
@@ -42,47 +44,52 @@ func testLive(t *testing.T, method string) {
 		t.Fatal(err)
 	}
 	defer to.Close()
-	port := to.LocalAddr().(*net.UDPAddr).Port
-	all, err := OpenLive(LiveOptions{Interface: "lo", Method: method, Filter: Filter{Given: "udp"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := all[0]
-	defer l.Close()
-
-	from, err := net.Dial("udp4", to.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	for range 10 {
-		if _, err := from.Write([]byte("earshot live test")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := packet.NewDecoder(packet.Options{})
-	got, quiet := 0, 0
-	for quiet < 20 && got < 10 {
-		f, err := l.Next()
-		if errors.Is(err, ErrTimeout) {
-			quiet++
-			continue
-		}
+	port := uint16(to.LocalAddr().(*net.UDPAddr).Port)
+	generated := Filter{Ports: []PortRange{{port, port}}, Hosts: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
+	for _, c := range []struct {
+		on     string
+		filter Filter
+	}{{"lo", Filter{Given: "udp"}}, {"lo", generated}, {Any, generated}, {Any, Filter{Given: "udp"}}} {
+		all, err := OpenLive(LiveOptions{Interface: c.on, Method: method, Filter: c.filter})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range d.Decode(&f) {
-			if int(p.Dst.Port()) == port && bytes.Equal(p.Payload, []byte("earshot live test")) && time.Since(p.Time).Abs() < time.Minute {
-				got++
+		l := all[0]
+		from, err := net.Dial("udp4", to.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if _, err := from.Write([]byte("earshot live test")); err != nil {
+				t.Fatal(err)
 			}
 		}
-	}
-	if got != 10 {
-		t.Errorf("captured %d of 10 datagrams", got)
-	}
-	drops, err := l.Drops()
-	if err != nil || drops.Received < 10 {
-		t.Errorf("%+v, %v", drops, err)
+		from.Close()
+		d := packet.NewDecoder(packet.Options{})
+		got := 0
+		for quiet := 0; quiet < 3; {
+			f, err := l.Next()
+			if errors.Is(err, ErrTimeout) {
+				quiet++
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range d.Decode(&f) {
+				if p.Dst.Port() == port && bytes.Equal(p.Payload, []byte("earshot live test")) && time.Since(p.Time).Abs() < time.Minute {
+					got++
+				}
+			}
+		}
+		if got != 10 {
+			t.Errorf("on %s, %v: captured %d of 10 datagrams", c.on, c.filter, got)
+		}
+		drops, err := l.Drops()
+		if err != nil || drops.Received < 10 {
+			t.Errorf("%+v, %v", drops, err)
+		}
+		l.Close()
 	}
 }
 
