@@ -26,9 +26,11 @@ type afpacket struct {
 	group  *fanout // nil where there is one worker
 
 	ring     *ring // nil while the interface is away, and after the end
-	wake     int   // eventfd, by which Close ends a wait
+	wake     int   // eventfd, by which Close ends a wait; -1 after the end
 	closed   atomic.Bool
 	owned    atomic.Bool // by whoever is first of reader and Close: that one lets the ring go
+	reading  bool        // the reader is
+	refused  int         // times that the interface was there and could not be captured from
 	gone     time.Time   // since when the interface is away; zero while it is there
 	alive    time.Time   // when it was last known to be there
 	hardware bool        // the card stamps frames
@@ -118,6 +120,12 @@ func (l *afpacket) open() (_ *ring, err error) {
 // Next returns the next frame. Its data lie in the ring, and are valid until the
 // next call.
 func (l *afpacket) Next() (f packet.Frame, err error) {
+	if !l.reading {
+		if l.owned.Swap(true) { // by Close
+			return f, io.EOF
+		}
+		l.reading = true
+	}
 	for {
 		if l.ring == nil || l.ring.left == 0 {
 			if l.closed.Load() {
@@ -139,7 +147,6 @@ func (l *afpacket) Next() (f packet.Frame, err error) {
 
 // wait returns when frames may be there, or says why there are none.
 func (l *afpacket) wait() error {
-	l.owned.Store(true)
 	l.distrust = true
 	on := [...]unix.PollFd{{Fd: int32(l.ring.fd), Events: unix.POLLIN | unix.POLLERR}, {Fd: int32(l.wake), Events: unix.POLLIN}}
 	n, err := unix.Poll(on[:], int(wakeEvery/time.Millisecond))
@@ -187,9 +194,18 @@ func (l *afpacket) tell(o *Outage) error {
 func (l *afpacket) reopen() error {
 	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(l.wake), Events: unix.POLLIN}}, int(wakeEvery/time.Millisecond))
 	r, err := l.open()
-	if err != nil { // it is not there, or an other worker has not let go of the one before it
+	if err != nil {
+		// It is not there, or another worker has not let go of the one before it.
+		var absent *net.OpError
+		if l.refused++; errors.As(err, &absent) {
+			l.refused = 0
+		}
+		if l.refused == int(time.Second/wakeEvery) {
+			l.o.Log.Error("interface is there and cannot be captured from; trying on", "interface", l.o.Interface, "worker", l.worker, "error", err)
+		}
 		return ErrTimeout
 	}
+	l.refused = 0
 	l.mu.Lock()
 	l.ring = r
 	err = l.setFilter(l.filter)
@@ -310,12 +326,18 @@ func (l *afpacket) Close() {
 		_ = l.end()
 		return
 	}
-	_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.wake >= 0 { // else the reader has seen it already
+		_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
 }
 
 // end lets everything go.
 func (l *afpacket) end() error {
 	l.letGo()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.wake >= 0 {
 		_ = unix.Close(l.wake)
 		l.wake = -1
