@@ -115,12 +115,13 @@ const (
 var (
 	// VLAN tags behind the one that the kernel took off, MPLS, PPPoE sessions.
 	etherTunnels = []uint32{0x8100, 0x88a8, 0x9100, 0x8847, 0x8848, 0x8864}
-	// IPv4 and IPv6 in IP, GRE, MPLS in IP.
-	ipTunnels = []uint32{4, 41, 47, 137}
-	// IPv6 extension headers (RFC 8200 section 4), the authentication header.
-	ip6Extensions = []uint32{0, 43, 44, 51, 60, 135, 139, 140}
-	// GTP-U, VXLAN, GENEVE, VXLAN of Linux, TZSP.
-	udpTunnels = []uint32{2152, 4789, 6081, 8472, 37008}
+	// IPv4 and IPv6 in IP, GRE, the authentication header, MPLS in IP.
+	ipTunnels = []uint32{4, 41, 47, 51, 137}
+	// IPv6 extension headers (RFC 8200 section 4).
+	ip6Extensions = []uint32{0, 43, 44, 60, 135, 139, 140}
+	// GTP-U, VXLAN, VXLAN-GPE, GENEVE, MPLS, HP ERM, VXLAN of Linux, TZSP: those of
+	// packet.OnTunnelPort, and Teredo.
+	udpTunnels = []uint32{2152, 4789, 4790, 6081, 6635, 7932, 8472, 37008}
 )
 
 // Scratch registers.

@@ -77,9 +77,9 @@ func passes(f *Filter, link packet.LinkType, b []byte) (kept int) {
 	} else {
 		protocol = ip[6]
 		src, dst, above = addr(8, 16), addr(24, 16), tail(40)
-		fragment = slices.Contains([]byte{0, 43, 44, 51, 60, 135, 139, 140}, protocol)
+		fragment = slices.Contains([]byte{0, 43, 44, 60, 135, 139, 140}, protocol)
 	}
-	if slices.Contains([]byte{4, 41, 47, 137}, protocol) {
+	if slices.Contains([]byte{4, 41, 47, 51, 137}, protocol) {
 		return all
 	}
 	if !fragment && protocol != 6 && protocol != 17 && protocol != 132 {
@@ -91,7 +91,7 @@ func passes(f *Filter, link packet.LinkType, b []byte) (kept int) {
 	var ports [2]uint16
 	if !fragment {
 		ports = [2]uint16{binary.BigEndian.Uint16(above[:2]), binary.BigEndian.Uint16(above[2:4])}
-		if protocol == 17 && (slices.Contains([]uint16{2152, 3544, 4789, 6081, 8472, 37008}, ports[1]) || ports[0] == 3544) {
+		if protocol == 17 && packet.OnTunnelPort(ports[0], ports[1]) {
 			return all
 		}
 	}
@@ -296,6 +296,35 @@ func TestOwnPorts(t *testing.T) {
 		code, err := f.assemble(packet.LinkEthernet, nil)
 		if got := runProgram(t, code, tcp); err != nil || got != want {
 			t.Errorf("TCP from 9060 without %d: %d, want %d", own, got, want)
+		}
+	}
+}
+
+// TestTunnelPorts has every port on which the Decoder looks for a tunnel pass, on
+// the side where it does, and no other.
+func TestTunnelPorts(t *testing.T) {
+	f := Filter{Ports: []PortRange{{1, 1}}}
+	code, err := f.assemble(packet.LinkRaw, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	instructions, _ := bpf.Disassemble(code)
+	vm, err := bpf.NewVM(instructions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := []byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0, 2, 0, 2, 0, 8, 0, 0}
+	for port := range uint16(65535) {
+		for side, at := range []int{20, 22} {
+			ports := [2]uint16{2, 2}
+			ports[side] = port
+			binary.BigEndian.PutUint16(b[20:], 2)
+			binary.BigEndian.PutUint16(b[22:], 2)
+			binary.BigEndian.PutUint16(b[at:], port)
+			kept, err := vm.Run(b)
+			if want := port == 1 || packet.OnTunnelPort(ports[0], ports[1]); err != nil || (kept > 0) != want {
+				t.Errorf("UDP from %d to %d: %d bytes kept (%v), want some is %v", ports[0], ports[1], kept, err, want)
+			}
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (d *Decoder) plainUDP(f *Frame) bool {
 	}
 	src := uint16(h[udp])<<8 | uint16(h[udp+1])
 	dst := uint16(h[udp+2])<<8 | uint16(h[udp+3])
-	if onTunnelPort(src, dst) {
+	if OnTunnelPort(src, dst) {
 		return false
 	}
 	d.stats.Decoded++

@@ -23,7 +23,7 @@ func (d *Decoder) udp(b []byte) {
 		}
 	}
 	src, dst := be.Uint16(b), be.Uint16(b[2:])
-	if onTunnelPort(src, dst) && d.udpTunnel(src, dst, b[8:]) {
+	if OnTunnelPort(src, dst) && d.udpTunnel(src, dst, b[8:]) {
 		return
 	}
 	if d.at.missing > 0 {

@@ -13,9 +13,9 @@ const (
 	portHPERM      = 7932
 )
 
-// onTunnelPort tells whether udpTunnel has to look at a datagram. A Teredo
+// OnTunnelPort tells whether a datagram may be a tunnel, by its ports. A Teredo
 // server answers from its port; all others have a port to send to only.
-func onTunnelPort(src, dst uint16) bool {
+func OnTunnelPort(src, dst uint16) bool {
 	switch dst {
 	case portVXLAN, portVXLANLinux, portVXLANGPE, portGENEVE, portGTPU, portTeredo, portMPLS, portTZSP, portHPERM:
 		return true
