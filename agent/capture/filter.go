@@ -16,9 +16,9 @@ import (
 // Where Given is empty, a packet passes when one of its addresses is in Hosts
 // and one of its ports in Ports, or in RTPPorts if it is UDP; an empty list asks
 // for nothing, and Ports and RTPPorts are one question. What the kernel cannot
-// look into passes: fragments (only the first has ports, and without it the
-// others are of no use), tunnels, IPv6 with extension headers. Other protocols
-// than TCP, UDP and SCTP do not pass once something is asked for.
+// look into passes: of Hosts, fragments (only the first has ports, and without it
+// the others are of no use) and IPv6 with extension headers; of any host, tunnels.
+// Other protocols than TCP, UDP and SCTP do not pass once something is asked for.
 type Filter struct {
 	Given      string // in the language of pcap-filter(7), or a program as tcpdump -ddd prints it
 	Hosts      []netip.Prefix
