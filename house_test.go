@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 
 	"analyzer/detect": {"internal/sip", "internal/packet", "analyzer/dialog", "internal/media", "internal/record", "internal/e164"},
 	"internal/synth":  {"internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "agent/capture"},
+	"agent/uplink":    {"internal/packet", "internal/hep", "internal/sip", "internal/bus"},
 	"agent":           {"agent/capture", "internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "internal/bus"},
 	"collector":       {"internal/packet", "internal/hep", "internal/sip", "internal/bus", "internal/record"},
 
@@ -64,6 +65,7 @@ var only = map[string][]string{
 	"github.com/ClickHouse/":          {"internal/store"},
 	"github.com/nats-io/":             {"internal/bus"},
 	"github.com/ebitengine/purego":    {"internal/chdb", "agent/capture"}, // libpcap's compiler of filters
+	"go.etcd.io/bbolt":                {"agent/uplink"},
 	"github.com/alecthomas/kong":      {"cmd/earshot"},
 	"go.yaml.in/yaml":                 {"internal/run"},
 	"C":                               {"agent/capture"}, // libpcap

@@ -11,6 +11,7 @@ import (
 
 	"github.com/earshot-voip/earshot/agent"
 	"github.com/earshot-voip/earshot/agent/capture"
+	"github.com/earshot-voip/earshot/agent/uplink"
 	"github.com/earshot-voip/earshot/internal/bus"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/run"
@@ -19,7 +20,7 @@ import (
 type agentCommand struct {
 	Interface []string `placeholder:"NAME" help:"Listen on this interface; may be given again."`
 	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
-	Collector []string `placeholder:"URL" help:"udp://host:9060 or tcp://host:9060; the first that answers is used."`
+	Collector []string `placeholder:"URL" help:"udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222; agent.send says which of several get what."`
 	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
 	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
 	Check     bool     `help:"Check configuration and interfaces, then stop."`
@@ -51,26 +52,27 @@ func (k *agentCommand) Run(a *app) error {
 	if k.Read == "" && len(a.config.Capture.Interfaces) == 0 {
 		return usagef("nothing to capture: give --interface NAME or --read FILE")
 	}
-	sender, err := agent.NewSender(agent.SendOptions{
-		Collectors: a.config.Agent.Collectors, AuthKey: a.config.HEP.AuthKey, Pace: k.Read != "" && k.Pace == "max", GiveUp: k.Read != "",
-	}, a.log)
-	if err != nil {
-		return usageError{err}
+	if len(a.config.Agent.Collectors) == 0 {
+		return usagef("no collector: name one with --collector udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222")
 	}
 	if k.Read != "" {
-		return k.readFile(a, sender)
+		return k.readFile(a)
 	}
 	taps, err := openTaps(a)
 	if err != nil {
 		return err
 	}
 	own := ownPorts(&a.config, "", netip.AddrPort{})
-	if k.Check {
-		if err := showTaps(a.stdout, a, taps, own); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(a.stdout, "configuration and interfaces are in order")
+	sender, err := openUplink(a)
+	if err != nil {
 		return err
+	}
+	if k.Check {
+		err := showTaps(a.stdout, a, taps, own)
+		if err == nil {
+			_, err = fmt.Fprintln(a.stdout, "configuration, interfaces and spool are in order")
+		}
+		return errors.Join(err, sender.Close())
 	}
 	group := run.NewGroup(a.log)
 	frames := bus.NewMemory(64)
@@ -102,26 +104,21 @@ func (k *agentCommand) Run(a *app) error {
 	return group.Run(a.ctx)
 }
 
-// lastSend is how long packets may wait for a collector once the process is
-// told to stop: it has 10 s for everything.
-const lastSend = 5 * time.Second
-
-// sending is a Sender that ends when its input does, and is given up when
-// another context ends than that of its group.
-type sending struct {
-	*agent.Sender
-	giveUp context.Context
-}
-
-func (s sending) Run(context.Context) error { return s.Sender.Run(s.giveUp) }
-
 // readFile sends what an agent makes of a capture file, and ends.
-func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
+func (k *agentCommand) readFile(a *app) error {
 	f, err := capture.Open(k.Read)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	o, err := fileUplinkOptions(&a.config, k.Pace == "realtime")
+	if err != nil {
+		return err
+	}
+	sender, err := uplink.New(o, a.log)
+	if err != nil {
+		return err
+	}
 	if k.Check {
 		_, err := fmt.Fprintln(a.stdout, "configuration and capture are in order")
 		return err
@@ -175,7 +172,7 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 	}
 	err = errors.Join(readErr, failed, <-done)
 	if err == nil {
-		a.log.Info("all sent", "packets", sender.Sent.Load())
+		a.log.Info("all sent", "packets", sender.Counts.Sent.Load())
 	}
 	return err
 }

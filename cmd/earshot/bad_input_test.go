@@ -118,10 +118,10 @@ func TestBadInput(t *testing.T) {
 		{"agent: nothing to capture", []string{"agent", "--collector", "udp://" + nobody}, exitUsage, `nothing to capture: give --interface NAME or --read FILE`},
 		{"agent: both", []string{"agent", "--interface", "lo", "--read", good, "--collector", "udp://" + nobody}, exitUsage, `--interface and --read: give one of them`},
 		{"agent: no collector", []string{"agent", "--read", good}, exitUsage, `no collector: name one with --collector`},
-		{"agent: bad collector", []string{"agent", "--read", good, "--collector", "smoke://signal"}, exitUsage, `is "smoke://signal"; want udp://host:port or tcp://host:port`},
+		{"agent: bad collector", []string{"agent", "--read", good, "--collector", "smoke://signal"}, exitUsage, `is "smoke://signal"; want udp://host:port, tcp://host:port`},
 		{"agent: missing file", []string{"agent", "--read", missing, "--collector", "udp://" + nobody}, exitFailed, `missing.pcap: no such file`},
 		{"agent: no TCP collector", []string{"agent", "--read", good, "--collector", "tcp://" + nobody}, exitFailed, `collector tcp://` + nobody + `: `},
-		{"agent: no UDP collector", []string{"agent", "--read", good, "--collector", "udp://" + nobody}, exitFailed, `were lost on the way to the collector`},
+		{"agent: no UDP collector", []string{"agent", "--read", good, "--collector", "udp://" + nobody}, exitFailed, `collector udp://` + nobody + `: `},
 
 		{"synth: no output", []string{"synth"}, exitUsage, `give one of --pcap FILE and --hep URL`},
 		{"synth: codec", []string{"synth", "--codec", "opal", "--pcap", filepath.Join(dir, "x")}, exitUsage, `codec "opal" is not one of`},

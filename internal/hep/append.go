@@ -24,6 +24,9 @@ type Options struct {
 	// Boot is not 0; the caller advances Sequence.
 	Boot, Sequence uint64
 
+	// Room is left free in each frame, so that Number can be told later.
+	Room int
+
 	// Compress writes the payload as zlib into chunk 16 wherever that is
 	// shorter. Not every collector reads it.
 	Compress bool
@@ -101,7 +104,7 @@ func Append(dst []byte, p *packet.Packet, o *Options) ([]byte, error) {
 		node = o.Node
 	}
 	// The texts are checked one by one: a chunk's length has 16 bits, too.
-	if len(node)+len(o.AuthKey)+len(p.Domain)+len(p.CorrelationID) > maxFrame-(len(dst)-start)-5*chunkHeaderLen {
+	if len(node)+len(o.AuthKey)+len(p.Domain)+len(p.CorrelationID) > maxFrame-o.Room-(len(dst)-start)-5*chunkHeaderLen {
 		return dst[:start], ErrTooLarge
 	}
 	dst = appendText(dst, VendorGeneric, chunkNode, node)
@@ -110,7 +113,7 @@ func Append(dst []byte, p *packet.Packet, o *Options) ([]byte, error) {
 	dst = appendText(dst, VendorGeneric, chunkCorrelation, p.CorrelationID)
 
 	payload, typ := p.Payload, uint16(chunkPayload)
-	room := maxFrame - (len(dst) - start) - chunkHeaderLen
+	room := maxFrame - o.Room - (len(dst) - start) - chunkHeaderLen
 	if len(payload) > room || o.Compress && len(payload) >= minCompress {
 		if z := compressor.compress(payload); len(z) < len(payload) {
 			payload, typ = z, chunkCompressed
@@ -122,6 +125,22 @@ func Append(dst []byte, p *packet.Packet, o *Options) ([]byte, error) {
 	dst = appendText(dst, VendorGeneric, typ, payload)
 	binary.BigEndian.PutUint16(dst[start+4:], uint16(len(dst)-start))
 	return dst, nil
+}
+
+// NumberLen is what Number adds to a frame.
+const NumberLen = 2 * (chunkHeaderLen + 8)
+
+// Number writes a HEP3 frame that Append gave, with the boot id and sequence
+// number of its sender, to dst: a frame that waits is numbered when it is sent,
+// so that a gap in the numbers is a loss on the way. The frame has NumberLen
+// bytes of Room.
+func Number(dst, frame []byte, boot, sequence uint64) []byte {
+	start := len(dst)
+	dst = append(dst, frame...)
+	dst = append64(dst, VendorEarshot, ownBoot, boot)
+	dst = append64(dst, VendorEarshot, ownSequence, sequence)
+	binary.BigEndian.PutUint16(dst[start+4:], uint16(len(dst)-start))
+	return dst
 }
 
 // compress returns b in zlib (RFC 1950), which is what other agents send;

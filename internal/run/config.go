@@ -49,6 +49,19 @@ type Agent struct {
 	ID         uint32   `yaml:"id"`
 	Domain     string   `yaml:"domain"`
 	Collectors []string `yaml:"collectors"`
+	Send       string   `yaml:"send"`
+	Heartbeat  bool     `yaml:"heartbeat"`
+	Compress   bool     `yaml:"compress"`
+	Spool      Size     `yaml:"spool"`
+	SpoolDir   string   `yaml:"spool_dir"`
+	TLS        AgentTLS `yaml:"tls"`
+}
+
+// AgentTLS is how an agent and its tls:// collectors know each other.
+type AgentTLS struct {
+	CA   string `yaml:"ca"`
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
 }
 
 // Capture is live capture from interfaces.

@@ -163,7 +163,7 @@ func TestErrors(t *testing.T) {
 		`http.listen is "9080"; want an address such as :9060 or 127.0.0.1:9060, or ""`,
 		`hep.listen is ":99999"; want an address such as :9060 or 127.0.0.1:9060, or ""`,
 		`agent.domain is "a b"; want a name of 1 to 64 bytes without spaces`,
-		`agent.collectors[0] is "http://x"; want udp://host:port or tcp://host:port`,
+		`agent.collectors[0] is "http://x"; want udp://host:port, tcp://host:port, tls://host:port or nats://host:port`,
 		`store.dsn is "xxxxx"; want clickhouse://user:password@host:9000/database`)
 	f("dialog: {longest_call: 1m, headers: ['*']}",
 		`dialog.longest_call is 1m; want no less than dialog.timer_c (3m)`,

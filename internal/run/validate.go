@@ -25,6 +25,11 @@ func (c *Config) Validate() error {
 	for i, s := range c.Agent.Collectors {
 		v.collector(fmt.Sprintf("agent.collectors[%d]", i), s)
 	}
+	v.check(slices.Contains([]string{"failover", "all", "hash"}, c.Agent.Send), "agent.send", c.Agent.Send, "failover, all or hash")
+	if c.Agent.Spool != 0 {
+		v.size("agent.spool", c.Agent.Spool, 1<<20, 1<<44)
+	}
+	v.check((c.Agent.TLS.Cert == "") == (c.Agent.TLS.Key == ""), "agent.tls.key", c.Agent.TLS.Key, "a key if there is an agent.tls.cert, and the other way round")
 
 	for i, s := range c.Capture.Interfaces {
 		key := fmt.Sprintf("capture.interfaces[%d]", i)
@@ -160,8 +165,8 @@ func (v *validation) listen(key, addr string) {
 
 func (v *validation) collector(key, s string) {
 	u, err := url.Parse(s)
-	v.check(err == nil && slices.Contains([]string{"udp", "tcp"}, u.Scheme) && u.Hostname() != "" && isPort(u.Port(), false) &&
-		u.Path == "" && u.RawQuery == "", key, s, "udp://host:port or tcp://host:port")
+	v.check(err == nil && slices.Contains([]string{"udp", "tcp", "tls", "nats"}, u.Scheme) && u.Hostname() != "" && isPort(u.Port(), false) &&
+		u.Path == "" && u.RawQuery == "", key, s, "udp://host:port, tcp://host:port, tls://host:port or nats://host:port")
 }
 
 // dsn checks the form only, and never shows the text: it holds a password.

@@ -1,4 +1,4 @@
-package agent
+package uplink
 
 import (
 	"bufio"
@@ -13,14 +13,18 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/earshot-voip/earshot/internal/bus"
 	"github.com/earshot-voip/earshot/internal/hep"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
 
-func newSender(t *testing.T, o SendOptions) *Sender {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newUplink(t *testing.T, o Options) *Uplink {
 	t.Helper()
-	s, err := NewSender(o, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	s, err := New(o, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +39,7 @@ func options(i int) *packet.Packet {
 }
 
 // give puts packets on the sender's input, in a batch each.
-func give(t *testing.T, s *Sender, from, to int) {
+func give(t *testing.T, s *Uplink, from, to int) {
 	t.Helper()
 	w := bus.NewPublisher(s.Input())
 	for i := from; i < to; i++ {
@@ -45,9 +49,13 @@ func give(t *testing.T, s *Sender, from, to int) {
 	}
 }
 
-// frames reads HEP off a connection and gives the payloads until it ends.
+// frames reads HEP off a connection and gives number and payload until it ends.
 func frames(c net.Conn, got chan<- string) {
 	defer close(got)
+	readFrames(c, func(sequence uint64, p *packet.Packet) { got <- fmt.Sprintf("%d %s", sequence, p.Payload) })
+}
+
+func readFrames(c net.Conn, f func(uint64, *packet.Packet)) {
 	in := bufio.NewReader(c)
 	var d hep.Decoder
 	for {
@@ -65,13 +73,13 @@ func frames(c net.Conn, got chan<- string) {
 		}
 		var p packet.Packet
 		if d.Decode(frame, &p) == nil {
-			got <- fmt.Sprintf("%d %s", d.Extra.Sequence, p.Payload)
+			f(d.Extra.Sequence, &p)
 		}
 	}
 }
 
-// TestSendUDPRefused sends while nobody listens, then while somebody does: a
-// refusal tells of a datagram before and must not cost the next one.
+// TestSendUDPRefused sends while nobody listens, then while somebody does:
+// nothing is lost of what was refused.
 func TestSendUDPRefused(t *testing.T) {
 	l, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -79,13 +87,11 @@ func TestSendUDPRefused(t *testing.T) {
 	}
 	addr := l.LocalAddr().String()
 	l.Close()
-	s := newSender(t, SendOptions{Collectors: []string{"udp://" + addr}})
+	s := newUplink(t, Options{Collectors: []string{"udp://" + addr}, Retry: time.Millisecond})
 	done := make(chan error, 1)
 	go func() { done <- s.Run(t.Context()) }()
 	give(t, s, 0, 1)
-	for s.Sent.Load() < 1 {
-		time.Sleep(time.Millisecond)
-	}
+	time.Sleep(20 * time.Millisecond)
 	if l, err = net.ListenPacket("udp", addr); err != nil {
 		t.Skipf("the port was taken meanwhile: %v", err)
 	}
@@ -97,7 +103,7 @@ func TestSendUDPRefused(t *testing.T) {
 	}
 	var d hep.Decoder
 	buf := make([]byte, 2000)
-	for want := 1; want < 3; want++ {
+	for want := range 3 {
 		if err := l.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
@@ -106,12 +112,12 @@ func TestSendUDPRefused(t *testing.T) {
 			t.Fatalf("packet %d: %v", want, err)
 		}
 		var p packet.Packet
-		if err := d.Decode(buf[:n], &p); err != nil || string(p.Payload) != fmt.Sprint("OPTIONS ", want) {
-			t.Errorf("%q, %v; want packet %d", p.Payload, err, want)
+		if err := d.Decode(buf[:n], &p); err != nil || string(p.Payload) != fmt.Sprint("OPTIONS ", want) || d.Extra.Sequence != uint64(want+1) {
+			t.Errorf("%d %q, %v; want packet %d", d.Extra.Sequence, p.Payload, err, want)
 		}
 	}
-	if s.Sent.Load() != 3 || s.Failed.Load() != 1 {
-		t.Errorf("%d sent, %d lost; want 3 and 1", s.Sent.Load(), s.Failed.Load())
+	if s.Counts.Sent.Load() != 3 || s.Counts.Lost.Load() != 0 || s.Counts.Waiting.Load() != 0 {
+		t.Errorf("%s, %d waiting; want 3 sent", s.Drained(), s.Counts.Waiting.Load())
 	}
 }
 
@@ -126,7 +132,7 @@ func TestSendTCPAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	s := newSender(t, SendOptions{Collectors: []string{"tcp://" + first.Addr().String(), "tcp://" + second.Addr().String()}, Retry: time.Millisecond})
+	s := newUplink(t, Options{Collectors: []string{"tcp://" + first.Addr().String(), "tcp://" + second.Addr().String()}, Retry: time.Millisecond})
 	done := make(chan error, 1)
 	go func() { done <- s.Run(t.Context()) }()
 	give(t, s, 0, 1)
@@ -186,7 +192,7 @@ func TestSendGivenUp(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	s := newSender(t, SendOptions{Collectors: []string{"tcp://" + addr}, Retry: time.Millisecond})
+	s := newUplink(t, Options{Collectors: []string{"tcp://" + addr}, Retry: time.Millisecond})
 	ctx, giveUp := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -194,11 +200,11 @@ func TestSendGivenUp(t *testing.T) {
 	giveUp()
 	give(t, s, 10, 1000) // more than the input holds
 	s.Input().Close()
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "1000 packets were not sent") || !strings.Contains(err.Error(), addr) {
+	if err := <-done; err == nil || !strings.Contains(err.Error(), " packets were not sent") || !strings.Contains(err.Error(), addr) {
 		t.Errorf("%v", err)
 	}
-	if s.Failed.Load() != 1000 {
-		t.Errorf("%d lost", s.Failed.Load())
+	if s.Counts.Lost.Load() != 1000 {
+		t.Errorf("%d lost", s.Counts.Lost.Load())
 	}
 }
 
@@ -210,7 +216,7 @@ func TestSendFileGivesUp(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	s := newSender(t, SendOptions{Collectors: []string{"tcp://" + addr}, GiveUp: true})
+	s := newUplink(t, Options{Collectors: []string{"tcp://" + addr}, Patient: true})
 	give(t, s, 0, 1)
 	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), addr) {
 		t.Errorf("%v", err)
@@ -218,24 +224,87 @@ func TestSendFileGivesUp(t *testing.T) {
 }
 
 func TestCollectorAddresses(t *testing.T) {
-	for address, want := range map[string]string{
+	for url, want := range map[string]string{
 		"udp://192.0.2.1:9060": "udp 192.0.2.1:9060",
 		"tcp://collector":      "tcp collector:9060",
 		"udp://[2001:db8::1]":  "udp [2001:db8::1]:9060",
-		"tls://collector:9061": "is not there yet",
-		"nats://bus":           "is not there yet",
+		"tls://collector":      "tls collector:9061",
 		"collector:9060":       "want udp://",
 		"udp://":               "want udp://",
 		"udp://c:9060/path":    "want udp://",
 		"http://c:9060":        "want udp://",
+		"tcp://user@c:9060":    "want udp://",
 		"":                     "want udp://",
 	} {
-		network, addr, err := splitCollector(address)
-		if got := network + " " + addr; err == nil && got != want {
-			t.Errorf("%s: %s, want %s", address, got, want)
+		c, err := parseCollector(url)
+		if got := c.network + " " + c.address; err == nil && got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
 		}
 		if err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", address, err, want)
+			t.Errorf("%s: %v, want %s", url, err, want)
 		}
+	}
+	if _, err := parseCollectors([]string{"tcp://c", "tcp://c"}); err == nil {
+		t.Error("a collector may be there twice")
+	}
+}
+
+// TestSpoolOutlivesTheProcess lets packets wait for a collector that is not
+// there, ends, and sends them when another Uplink finds one: in order, with
+// their own times.
+func TestSpoolOutlivesTheProcess(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	o := Options{Collectors: []string{"tcp://" + addr}, Retry: time.Millisecond, SpoolDir: t.TempDir(), SpoolBytes: 1 << 20}
+	s := newUplink(t, o)
+	done := make(chan error, 1)
+	go func() { done <- s.Run(t.Context()) }()
+	give(t, s, 0, 500)
+	s.Input().Close()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if s.Counts.Lost.Load() != 0 || s.Counts.Waiting.Load() != 500 {
+		t.Fatalf("%s", s.Drained())
+	}
+
+	if l, err = net.Listen("tcp", addr); err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	defer l.Close()
+	s = newUplink(t, o)
+	if s.Counts.Waiting.Load() != 500 {
+		t.Errorf("%d wait in the spool, want 500", s.Counts.Waiting.Load())
+	}
+	go func() { done <- s.Run(t.Context()) }()
+	give(t, s, 500, 510)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1000)
+	go frames(c, got)
+	for i := range 510 {
+		if p, want := <-got, fmt.Sprintf("%d OPTIONS %d", i+1, i); p != want {
+			t.Fatalf("packet %q, want %q", p, want)
+		}
+	}
+	s.Input().Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if s.Counts.Sent.Load() != 510 || s.Counts.Waiting.Load() != 0 {
+		t.Errorf("%s, %d waiting", s.Drained(), s.Counts.Waiting.Load())
+	}
+	s = newUplink(t, o)
+	if s.Counts.Waiting.Load() != 0 {
+		t.Errorf("%d wait in a spool that was sent", s.Counts.Waiting.Load())
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,90 @@
+package uplink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/earshot-voip/earshot/internal/bus"
+	"github.com/earshot-voip/earshot/internal/hep"
+	"github.com/earshot-voip/earshot/internal/packet"
+)
+
+// chunk is HEP3 frames back to back, without numbers: what waits in memory and
+// on disk, and what a line sends in one go.
+type chunk struct {
+	id          uint64    // its place in the order of its route
+	frames      []byte    // nobody writes to them
+	packets     int       // of frames
+	first, last time.Time // of their packets
+	stored      bool      // it is on disk
+}
+
+// headLen is what a stored chunk has before its frames.
+const headLen = 4 + 8 + 8
+
+// encode gives the chunk as it is stored.
+func (c *chunk) encode() []byte {
+	b := make([]byte, headLen, headLen+len(c.frames))
+	binary.BigEndian.PutUint32(b, uint32(c.packets))
+	binary.BigEndian.PutUint64(b[4:], uint64(c.first.UnixMicro()))
+	binary.BigEndian.PutUint64(b[12:], uint64(c.last.UnixMicro()))
+	return append(b, c.frames...)
+}
+
+// decodeChunk copies b, and proves that it holds frames.
+func decodeChunk(id uint64, b []byte) (*chunk, error) {
+	if len(b) < headLen {
+		return nil, fmt.Errorf("chunk %d has %d bytes", id, len(b))
+	}
+	c := &chunk{
+		id: id, stored: true, packets: int(binary.BigEndian.Uint32(b)), frames: append([]byte(nil), b[headLen:]...),
+		first: time.UnixMicro(int64(binary.BigEndian.Uint64(b[4:]))).UTC(), last: time.UnixMicro(int64(binary.BigEndian.Uint64(b[12:]))).UTC(),
+	}
+	n := 0
+	for rest := c.frames; len(rest) > 0; n++ {
+		size, err := hep.FrameLen(rest)
+		if err != nil || size > len(rest) {
+			return nil, fmt.Errorf("chunk %d: %w", id, errors.Join(err, hep.ErrLength))
+		}
+		rest = rest[size:]
+	}
+	if n != c.packets {
+		return nil, fmt.Errorf("chunk %d has %d frames, not %d", id, n, c.packets)
+	}
+	return c, nil
+}
+
+// after gives what remains of c when its first n frames are sent.
+func (c *chunk) after(n int) *chunk {
+	rest := *c
+	for range n {
+		size, err := hep.FrameLen(rest.frames)
+		if err != nil {
+			break // encode wrote them
+		}
+		rest.frames = rest.frames[size:]
+		rest.packets--
+	}
+	return &rest
+}
+
+// add encodes p.
+func (c *chunk) add(p *packet.Packet, o *hep.Options) error {
+	frames, err := hep.Append(c.frames, p, o)
+	if err != nil {
+		return err
+	}
+	c.frames = frames
+	if c.packets == 0 || p.Time.Before(c.first) {
+		c.first = p.Time
+	}
+	if p.Time.After(c.last) {
+		c.last = p.Time
+	}
+	c.packets++
+	return nil
+}
+
+func (c *chunk) full() bool { return c.packets == bus.MaxPackets || len(c.frames) >= bus.MaxBytes }
