@@ -17,7 +17,7 @@ type Reader struct {
 	decoder hep.Decoder
 	opt     *Options
 	counts  *Counts
-	links   map[uint64]*link // by boot id
+	links   *links
 }
 
 // Counts are what all Readers of a Server did; read them at any time.
@@ -70,20 +70,23 @@ func (r *Reader) Decode(b []byte, from netip.AddrPort, now time.Time, p *packet.
 		p.Node = hep.NodeName(p.AgentID, from.Addr())
 	}
 	if boot := r.decoder.Extra.Boot; boot != 0 {
-		r.follow(boot, r.decoder.Extra.Sequence, p)
+		r.links.follow(boot, r.decoder.Extra.Sequence, p, now)
 	}
 	return "", true
 }
 
 // internal reports whether a packet is of a kind that only Earshot itself may
-// give: anybody can send HEP. The drops that an Earshot agent tells are taken.
+// give: anybody can send HEP. The drops that an Earshot agent tells are taken,
+// and its heartbeats.
 func internal(p *packet.Packet, boot uint64) bool {
-	if p.Kind < packet.KindDrop {
+	switch {
+	case p.Kind < packet.KindDrop:
 		return false
-	}
-	if p.Kind != packet.KindDrop || boot == 0 {
+	case boot == 0:
 		return true
+	case p.Kind == packet.KindDrop:
+		_, err := packet.ParseDrop(p.Payload)
+		return err != nil
 	}
-	_, err := packet.ParseDrop(p.Payload)
-	return err != nil
+	return p.Kind != packet.KindTick
 }

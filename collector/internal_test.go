@@ -24,7 +24,8 @@ func TestForeignersTellNoDrops(t *testing.T) {
 		{"a drop of a stranger", packet.KindDrop, good, 0, false},
 		{"a drop without names", packet.KindDrop, `{}`, 7, false},
 		{"a drop with a text for a reason", packet.KindDrop, `{"stage":"capture","reason":"<b>","count":1}`, 7, false},
-		{"a tick", packet.KindTick, "", 7, false},
+		{"an agent's heartbeat", packet.KindTick, "", 7, true},
+		{"a stranger's tick", packet.KindTick, "", 0, false},
 		{"what the filter tells itself", kindRefused, "zzzz", 7, false},
 		{"a log line", packet.KindLog, "zzzz", 0, true},
 	} {
@@ -37,7 +38,7 @@ func TestForeignersTellNoDrops(t *testing.T) {
 			t.Fatal(err)
 		}
 		opt, counts := Defaults(), Counts{}
-		r := Reader{opt: &opt, counts: &counts}
+		r := Reader{opt: &opt, counts: &counts, links: &links{}}
 		var got packet.Packet
 		if _, ok := r.Decode(b, netip.MustParseAddrPort("127.0.0.1:1"), time.Now(), &got); ok != c.want {
 			t.Errorf("%s: taken is %v", c.name, ok)

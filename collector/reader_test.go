@@ -2,6 +2,8 @@ package collector
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ func newReader(o Options) *Reader {
 	if o.MaxSkew == 0 {
 		o.MaxSkew = time.Minute
 	}
-	return &Reader{opt: &o, counts: &Counts{}}
+	return &Reader{opt: &o, counts: &Counts{}, links: &links{}}
 }
 
 func TestReaderAuthKey(t *testing.T) {
@@ -111,6 +113,7 @@ func TestReaderGaps(t *testing.T) {
 		"several":             {[]uint64{1, 5, 9}, 6},
 		"overtaken":           {[]uint64{1, 3, 2, 4}, 0},
 		"twice":               {[]uint64{1, 2, 2, 3}, 0},
+		"a long outage":       {[]uint64{1, 2_000_002}, 2_000_000},
 		"no counter of ours":  {[]uint64{1, 1 << 60, 1<<60 + 1}, 0},
 		"back, far":           {[]uint64{1 << 40, 1, 2}, 0},
 	} {
@@ -123,18 +126,22 @@ func TestReaderGaps(t *testing.T) {
 				t.Fatalf("%s: refused", name)
 			}
 		}
+		if early, _ := r.links.gaps(noon.Add(time.Hour), false); len(early) > 0 {
+			t.Errorf("%s: told before what was overtaken could arrive", name)
+		}
 		var told uint64
-		for _, p := range r.gaps(noon) {
+		drops, lost := r.links.gaps(noon.Add(time.Hour+2*time.Second), false)
+		for _, p := range drops {
 			d, err := packet.ParseDrop(p.Payload)
 			if err != nil || d.Stage != "link" || d.Reason != ReasonGap || p.Node != "edge" || p.Domain != "tenant" || d.From.After(d.To) {
 				t.Errorf("%s: %+v of %s, %v", name, d, p.Node, err)
 			}
 			told += d.Count
 		}
-		if told != c.lost || r.counts.Lost.Load() != c.lost {
-			t.Errorf("%s: %d told, %d counted, want %d", name, told, r.counts.Lost.Load(), c.lost)
+		if told != c.lost || lost != c.lost {
+			t.Errorf("%s: %d told, %d counted, want %d", name, told, lost, c.lost)
 		}
-		if again := r.gaps(noon); len(again) > 0 {
+		if again, _ := r.links.gaps(noon.Add(time.Hour), true); len(again) > 0 {
 			t.Errorf("%s: told again: %v", name, again)
 		}
 	}
@@ -145,9 +152,9 @@ func TestReaderManyAgents(t *testing.T) {
 	r := newReader(Options{})
 	p := invite(0, "INVITE")
 	for boot := range uint64(3 * maxAgents) {
-		r.follow(boot+1, 1, p)
-		if len(r.links) > maxAgents {
-			t.Fatalf("%d links", len(r.links))
+		r.links.follow(boot+1, 1, p, noon)
+		if len(r.links.byBoot) > maxAgents {
+			t.Fatalf("%d links", len(r.links.byBoot))
 		}
 	}
 }
@@ -161,5 +168,44 @@ func TestReaderAllocations(t *testing.T) {
 	r.Decode(b, peer, noon, &p)
 	if n := testing.AllocsPerRun(1000, func() { r.Decode(b, peer, noon, &p) }); n > 0 {
 		t.Errorf("%v allocations a packet", n)
+	}
+}
+
+// TestNumbersGoOn: what an agent sends while the collector is away is known to
+// be lost when it is back, unless it was killed.
+func TestNumbersGoOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data", "links.json")
+	p := invite(0, "INVITE")
+	p.Node = "edge"
+	var before links
+	before.follow(7, 10, p, noon)
+	if err := before.save(path); err != nil {
+		t.Fatal(err)
+	}
+	var after links
+	if err := after.load(path); err != nil {
+		t.Fatal(err)
+	}
+	after.follow(7, 15, invite(time.Minute, "INVITE"), noon)
+	drops, lost := after.gaps(noon, true)
+	if lost != 4 || len(drops) != 1 || drops[0].Node != "edge" {
+		t.Errorf("%d lost, %+v; want 4 of edge", lost, drops)
+	}
+	if d, err := packet.ParseDrop(drops[0].Payload); err != nil || !d.From.Equal(p.Time) || !d.To.Equal(p.Time.Add(time.Minute)) {
+		t.Errorf("%+v, %v; want from the last packet before to the first after", d, err)
+	}
+	var killed links
+	if err := killed.load(path); err != nil {
+		t.Error(err)
+	}
+	killed.follow(7, 99, p, noon)
+	if _, lost := killed.gaps(noon, true); lost != 0 {
+		t.Errorf("%d lost after a kill", lost)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.load(path); err == nil {
+		t.Error("a damaged file was read")
 	}
 }

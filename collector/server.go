@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,13 @@ type Options struct {
 	TickEvery   time.Duration
 	Node        string
 	MaxNodeName int
+	// NATS is the server that agents publish to, nats://host:port; "" is none.
+	NATS    string
+	NATSTLS *tls.Config
+	// State is a file that keeps the numbers of agents' packets while the
+	// collector is away, so that what they sent meanwhile is known to be lost.
+	// "" keeps nothing.
+	State string
 }
 
 // Defaults are the values that suit one machine.
@@ -46,9 +54,11 @@ type Server struct {
 	out    *bus.Memory
 	in     *bus.Memory // what readers and agents give, before the filter
 	Counts Counts
+	links  links
 
-	udp *net.UDPConn
-	tcp net.Listener
+	udp  *net.UDPConn
+	tcp  net.Listener
+	nats *bus.Stream
 
 	passed  atomic.Uint64 // packets, to the stage behind
 	stopped atomic.Uint64 // passed when the end came
@@ -62,9 +72,14 @@ func New(opt Options, out *bus.Memory, log *slog.Logger) *Server {
 // Input is where an agent of the same process puts its batches.
 func (s *Server) Input() *bus.Memory { return s.in }
 
-// Listen opens the sockets, so that an address that cannot be had is told
-// before anything runs.
-func (s *Server) Listen() error {
+// Listen opens the sockets, and the connection to NATS, so that an address that
+// cannot be had is told before anything runs.
+func (s *Server) Listen(ctx context.Context) error {
+	if s.opt.NATS != "" {
+		if err := s.openNATS(ctx); err != nil {
+			return err
+		}
+	}
 	if s.opt.Listen == "" {
 		return nil
 	}
@@ -122,10 +137,18 @@ func (s *Server) Addr() netip.AddrPort {
 // Run receives until ctx ends, then passes on what is in flight and closes the
 // bus to the next stage.
 func (s *Server) Run(ctx context.Context) error {
+	if s.opt.State != "" {
+		if err := s.links.load(s.opt.State); err != nil {
+			s.log.Warn("losses of HEP while this collector was away are not told", "error", err)
+		}
+	}
 	readers, rctx := errgroup.WithContext(ctx)
 	if s.udp != nil {
 		readers.Go(func() error { return s.readUDP(rctx) })
 		readers.Go(func() error { return s.acceptTCP(rctx) })
+	}
+	if s.nats != nil {
+		readers.Go(func() error { return s.readNATS(rctx) })
 	}
 	readers.Go(func() error { return s.tick(rctx) })
 	filtered := make(chan error, 1)
@@ -136,7 +159,13 @@ func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.stopped.Store(s.passed.Load()) })
 	defer stop()
 	err := readers.Wait()
+	w := bus.NewPublisher(s.in)
+	s.tellGaps(w, time.Now().UTC(), true)
+	err = errors.Join(err, w.Flush(context.Background()))
 	s.in.Close()
+	if s.opt.State != "" {
+		err = errors.Join(err, s.links.save(s.opt.State))
+	}
 	return errors.Join(err, <-filtered)
 }
 
@@ -219,7 +248,7 @@ func (s *Server) filter() error {
 const kindRefused packet.Kind = 255
 
 func (s *Server) reader() *Reader {
-	return &Reader{opt: &s.opt, counts: &s.Counts}
+	return &Reader{opt: &s.opt, counts: &s.Counts, links: &s.links}
 }
 
 // accept takes one HEP packet as it came from the network.

@@ -39,7 +39,7 @@ func serve(t *testing.T, change func(*Options)) *running {
 	}
 	road := bus.NewMemory(8)
 	r := &running{Server: New(opt, road, slog.New(slog.NewTextHandler(t.Output(), nil))), t: t, done: make(chan error, 1), ended: make(chan struct{})}
-	if err := r.Listen(); err != nil {
+	if err := r.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -161,7 +161,7 @@ func TestUDPOverflow(t *testing.T) {
 	opt.Listen, opt.ReadBuffer, opt.Node, opt.TickEvery = "127.0.0.1:0", 64<<10, "here", time.Hour
 	road := bus.NewMemory(64)
 	s := New(opt, road, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c, err := net.Dial("udp", s.Addr().String())
@@ -383,7 +383,7 @@ func TestListenTaken(t *testing.T) {
 	defer l.Close()
 	opt := Defaults()
 	opt.Listen = l.LocalAddr().String()
-	err = New(opt, bus.NewMemory(1), slog.New(slog.DiscardHandler)).Listen()
+	err = New(opt, bus.NewMemory(1), slog.New(slog.DiscardHandler)).Listen(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "listen for HEP on udp "+opt.Listen+": the port is in use by another program") {
 		t.Errorf("%v", err)
 	}
@@ -393,7 +393,7 @@ func TestListenTaken(t *testing.T) {
 func TestSilent(t *testing.T) {
 	road := bus.NewMemory(4)
 	s := New(Options{TickEvery: time.Millisecond}, road, slog.New(slog.DiscardHandler))
-	if err := s.Listen(); err != nil || s.Addr().IsValid() {
+	if err := s.Listen(t.Context()); err != nil || s.Addr().IsValid() {
 		t.Errorf("%v %v", s.Addr(), err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -90,7 +90,7 @@ func (s *Server) readTCP(ctx context.Context, c net.Conn) {
 		s.accept(r, w, frame, from, now, &p)
 		if now.Sub(told) >= tellEvery {
 			told = now
-			s.tell(r, &none, w, now)
+			s.tell(&none, w, now)
 		}
 		if _, err := in.Discard(len(frame)); err != nil {
 			break
@@ -101,7 +101,7 @@ func (s *Server) readTCP(ctx context.Context, c net.Conn) {
 			}
 		}
 	}
-	s.tell(r, &none, w, time.Now().UTC())
+	s.tell(&none, w, time.Now().UTC())
 	if err := w.Flush(context.Background()); err != nil && !errors.Is(err, io.EOF) {
 		s.log.Error("packets were not passed on", "from", from, "error", err)
 	}

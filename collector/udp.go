@@ -58,22 +58,32 @@ func (s *Server) readUDP(ctx context.Context) error {
 				return fmt.Errorf("pass HEP on: %w", err)
 			}
 		case isTimeout(err) || errors.Is(err, net.ErrClosed):
-			s.tell(r, &overflow.drops, w, now)
+			s.tell(&overflow.drops, w, now)
 			return w.Flush(context.Background())
 		default:
 			return fmt.Errorf("receive HEP on udp: %w", err)
 		}
 		if now.Sub(told) >= tellEvery {
 			told = now
-			s.tell(r, &overflow.drops, w, now)
+			s.tell(&overflow.drops, w, now)
 		}
 	}
 }
 
 // tell passes on where this reader was blind since the last time.
-func (s *Server) tell(r *Reader, o *packet.Drops, w *bus.Publisher, now time.Time) {
-	for _, p := range append(o.Flush(now, s.opt.Node, ""), r.gaps(now)...) {
+func (s *Server) tell(o *packet.Drops, w *bus.Publisher, now time.Time) {
+	for _, p := range o.Flush(now, s.opt.Node, "") {
 		s.pass(w, &p)
+	}
+	s.tellGaps(w, now, false)
+}
+
+// tellGaps passes on what agents sent and never arrived.
+func (s *Server) tellGaps(w *bus.Publisher, now time.Time, end bool) {
+	drops, lost := s.links.gaps(now, end)
+	s.Counts.Lost.Add(lost)
+	for i := range drops {
+		s.pass(w, &drops[i])
 	}
 }
 

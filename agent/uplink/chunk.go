@@ -87,4 +87,21 @@ func (c *chunk) add(p *packet.Packet, o *hep.Options) error {
 	return nil
 }
 
+// join adds the frames of next, which come after those of c, unless that
+// becomes too much. Nobody else has either.
+func (c *chunk) join(next *chunk) bool {
+	if len(c.frames)+len(next.frames) > bus.MaxBytes {
+		return false
+	}
+	c.frames = append(c.frames, next.frames...)
+	c.packets += next.packets
+	if next.first.Before(c.first) {
+		c.first = next.first
+	}
+	if next.last.After(c.last) {
+		c.last = next.last
+	}
+	return true
+}
+
 func (c *chunk) full() bool { return c.packets == bus.MaxPackets || len(c.frames) >= bus.MaxBytes }

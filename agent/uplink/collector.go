@@ -9,24 +9,34 @@ import (
 
 // collector is the address of one.
 type collector struct {
-	url     string // as configured
-	network string // udp, tcp, tls
+	url     string // as configured, without a password
+	network string // udp, tcp, tls, nats
 	address string // host:port
+	user    *url.Userinfo
 }
 
-// defaultPorts are those of HEP without and with TLS.
-var defaultPorts = map[string]string{"udp": "9060", "tcp": "9060", "tls": "9061"}
+// defaultPorts are those of HEP without and with TLS, and of NATS.
+var defaultPorts = map[string]string{"udp": "9060", "tcp": "9060", "tls": "9061", schemeNATS: "4222"}
+
+const schemeNATS = "nats"
 
 func parseCollector(s string) (collector, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil || u.RawQuery != "" || defaultPorts[u.Scheme] == "" {
-		return collector{}, fmt.Errorf("collector %q: want udp://host:port, tcp://host:port or tls://host:port", s)
+	if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil && u.Scheme != schemeNATS || u.RawQuery != "" || defaultPorts[u.Scheme] == "" {
+		return collector{}, fmt.Errorf("collector %q: want udp://host:port, tcp://host:port, tls://host:port or nats://host:port", redacted(u, s))
 	}
 	port := u.Port()
 	if port == "" {
 		port = defaultPorts[u.Scheme]
 	}
-	return collector{s, u.Scheme, net.JoinHostPort(u.Hostname(), port)}, nil
+	return collector{u.Redacted(), u.Scheme, net.JoinHostPort(u.Hostname(), port), u.User}, nil
+}
+
+func redacted(u *url.URL, s string) string {
+	if u == nil {
+		return s
+	}
+	return u.Redacted()
 }
 
 func parseCollectors(urls []string) ([]collector, error) {
@@ -36,8 +46,8 @@ func parseCollectors(urls []string) ([]collector, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(all, c) {
-			return nil, fmt.Errorf("collector %q is there twice", s)
+		if slices.ContainsFunc(all, func(o collector) bool { return o.network == c.network && o.address == c.address }) {
+			return nil, fmt.Errorf("collector %q is there twice", c.url)
 		}
 		all = append(all, c)
 	}

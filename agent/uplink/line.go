@@ -7,19 +7,23 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/earshot-voip/earshot/internal/bus"
 )
 
 // line is an open way to one collector.
 type line interface {
 	// write sends frames, which lie back to back in b and end at ends. It gives
 	// how many of them it took: those are sent, whether they arrive or not. The
-	// line is of no use after an error.
-	write(b []byte, ends []int) (took int, err error)
+	// line is of no use after an error. The name is the same when the same
+	// frames are sent again.
+	write(name string, b []byte, ends []int) (took int, err error)
 	close()
 }
 
@@ -45,6 +49,13 @@ func (o *Options) dial(ctx context.Context, c collector) (line, error) {
 			return nil, err
 		}
 		return newDatagrams(conn.(*net.UDPConn), o.Pace), nil
+	case schemeNATS:
+		address := url.URL{Scheme: schemeNATS, Host: c.address, User: c.user}
+		s, err := bus.OpenStream(ctx, bus.StreamOptions{URL: address.String(), Name: "earshot agent " + o.Node, TLS: o.NATSTLS, Log: o.log})
+		if err != nil {
+			return nil, err
+		}
+		return &published{ctx, s, o.Node}, nil
 	case "tls":
 		t := tls.Dialer{NetDialer: &d, Config: o.TLS}
 		conn, err := t.DialContext(ctx, "tcp", c.address)
@@ -88,7 +99,7 @@ func newStream(ctx context.Context, conn net.Conn) *stream {
 	return s
 }
 
-func (s *stream) write(b []byte, ends []int) (took int, err error) {
+func (s *stream) write(_ string, b []byte, ends []int) (took int, err error) {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
@@ -124,7 +135,7 @@ func newDatagrams(conn *net.UDPConn, pace bool) *datagrams {
 	return d
 }
 
-func (d *datagrams) write(b []byte, ends []int) (took int, err error) {
+func (d *datagrams) write(_ string, b []byte, ends []int) (took int, err error) {
 	start := 0
 	if !d.proven && len(ends) > 0 {
 		if err := d.probe(b[:ends[0]]); err != nil {
@@ -185,3 +196,21 @@ func (d *datagrams) probe(frame []byte) error {
 }
 
 func (d *datagrams) close() { d.conn.Close() }
+
+// published is a line to JetStream: what it took is on the disk of the server.
+type published struct {
+	ctx    context.Context // its end ends a write
+	stream *bus.Stream
+	node   string
+}
+
+func (p *published) write(name string, b []byte, ends []int) (took int, err error) {
+	ctx, cancel := context.WithTimeout(p.ctx, writeTimeout)
+	defer cancel()
+	if err := p.stream.Publish(ctx, p.node, name, b); err != nil {
+		return 0, err
+	}
+	return len(ends), nil
+}
+
+func (p *published) close() { p.stream.Close() }

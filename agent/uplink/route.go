@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/bus"
@@ -38,6 +40,7 @@ type route struct {
 	due     *chunk   // read already, for the writer
 	flight  *chunk   // with the writer
 	closing bool     // nothing more is sent
+	first   bool     // everything is written to disk first: the line is one that loses nothing
 	own     hep.Options
 	down    bool // the writer has no line, or lost it with flight
 	lastID  uint64
@@ -60,9 +63,10 @@ func newRoute(u *Uplink, name string, to []collector, boot uint64) *route {
 	}
 	r.own = hep.Options{AuthKey: u.opt.AuthKey, Room: u.hep.Room}
 	r.writer = writer{
-		opt: &u.opt, log: u.log, counts: &u.Counts, boot: boot, to: to, sequence: make([]uint64, len(to)),
+		opt: &u.opt, log: u.log, counts: &u.Counts, boot: boot, name: strconv.FormatUint(boot, 36), to: to, sequence: make([]uint64, len(to)),
 		work: make(chan *chunk), done: make(chan struct{}), broke: make(chan *chunk, 1),
 	}
+	r.first = slices.ContainsFunc(to, func(c collector) bool { return c.network == schemeNATS })
 	return r
 }
 
@@ -74,10 +78,10 @@ func (r *route) openSpool(path string) error {
 	if setAside != "" {
 		r.log.Error("the spool was damaged and is put aside; what waited in it is not sent", "file", setAside)
 	}
-	r.disk, r.lastID = disk, disk.lastID()
-	r.Counts.Waiting.Add(disk.packets)
-	if disk.packets > 0 {
-		r.log.Info("packets wait in the spool", "file", path, "packets", disk.packets)
+	r.disk, r.lastID, r.writer.name = disk, disk.lastID(), disk.name
+	if n := disk.packets(); n > 0 {
+		r.Counts.Waiting.Add(n)
+		r.log.Info("packets wait in the spool", "file", path, "packets", n)
 	}
 	return nil
 }
@@ -205,12 +209,16 @@ func (r *route) receive() (more bool) {
 	return more
 }
 
-// take puts a chunk behind the others.
+// take puts a chunk behind the others: what waits is sent, and written to disk,
+// in few large ones.
 func (r *route) take(c *chunk) {
+	r.bytes += int64(len(c.frames))
+	if n := len(r.pending); n > 0 && r.pending[n-1] != r.due && r.pending[n-1].join(c) {
+		return
+	}
 	r.lastID++
 	c.id = r.lastID
 	r.pending = append(r.pending, c)
-	r.bytes += int64(len(c.frames))
 }
 
 // begin notes that the writer has a chunk.
@@ -230,7 +238,7 @@ func (r *route) finish() {
 	c := r.flight
 	r.flight, r.down = nil, false
 	if c.stored {
-		if err := r.disk.remove(c); err != nil {
+		if err := r.disk.remove(c, r.first); err != nil {
 			r.complain("what was sent from the spool could not be removed and may be sent again", err)
 		}
 	}
@@ -256,7 +264,7 @@ func (r *route) store() {
 		r.fit(r.opt.SpoolBytes, ReasonSpoolFull)
 		return
 	}
-	if !r.down && !r.closing && r.stored() == 0 && len(r.pending) <= maxPending {
+	if !r.first && !r.down && !r.closing && r.stored() == 0 && len(r.pending) <= maxPending {
 		return
 	}
 	chunks := r.pending

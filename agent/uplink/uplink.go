@@ -1,5 +1,5 @@
-// Package uplink is the way from an agent to its collectors: HEP3 over UDP, TCP
-// or TLS, to the first collector that answers, to all, or to each its share.
+// Package uplink is the way from an agent to its collectors: HEP3 over UDP, TCP,
+// TLS or NATS JetStream, to the first collector that answers, to all, or to each its share.
 // What no collector takes waits, on disk where there is a spool, and leaves in
 // order when one does. It never holds up who gives it packets.
 package uplink
@@ -37,15 +37,17 @@ var Modes = []Mode{Failover, All, Hash}
 
 // Options of an Uplink.
 type Options struct {
-	Collectors []string // udp://host:port, tcp://host:port, tls://host:port
+	Collectors []string // udp://, tcp://, tls:// or nats://host:port
 	Mode       Mode     // "" is Failover
 	AuthKey    string   // chunk 0x0e
 	Compress   bool     // payloads go as zlib (chunk 0x10)
 	// Heartbeat sends ticks: for collectors that are Earshot's.
 	Heartbeat bool
 	// TLS is the configuration of tls:// collectors; nil is the system's.
-	TLS   *tls.Config
-	Retry time.Duration // between two rounds of trying to connect; 0 is a second
+	TLS *tls.Config
+	// NATSTLS is that of nats:// servers; nil is no TLS.
+	NATSTLS *tls.Config
+	Retry   time.Duration // between two rounds of trying to connect; 0 is a second
 	// Prefer is how often a collector that comes before the one in use is tried
 	// again; 0 is 30 seconds.
 	Prefer time.Duration
@@ -61,6 +63,8 @@ type Options struct {
 	// Patient waits for a slow collector, in place of dropping, and ends with an
 	// error when none answers: a file can be read later.
 	Patient bool
+
+	log *slog.Logger
 }
 
 // Counts are what an Uplink did, over all routes; read them at any time.
@@ -87,7 +91,7 @@ type Uplink struct {
 // New checks the addresses and opens the spools; it connects to nothing.
 func New(opt Options, log *slog.Logger) (*Uplink, error) {
 	if len(opt.Collectors) == 0 {
-		return nil, errors.New("no collector: name one with --collector udp://host:9060, tcp://host:9060 or tls://host:9061")
+		return nil, errors.New("no collector: name one with --collector udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222")
 	}
 	collectors, err := parseCollectors(opt.Collectors)
 	if err != nil {
@@ -102,6 +106,7 @@ func New(opt Options, log *slog.Logger) (*Uplink, error) {
 	if opt.SpoolBytes == 0 {
 		opt.SpoolBytes = 64 << 20
 	}
+	opt.log = log
 	u := &Uplink{opt: opt, log: log, in: bus.NewMemory(256)}
 	u.hep = hep.Options{AuthKey: opt.AuthKey, Compress: opt.Compress, Room: hep.NumberLen}
 	for _, c := range collectors {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type writer struct {
 	log    *slog.Logger
 	counts *Counts
 	boot   uint64
+	name   string // of what waits: it and the id of a chunk tell it from all others
 	to     []collector
 	// sequence is the number sent last, by collector: each sees numbers without
 	// gaps, whichever others are used meanwhile.
@@ -109,7 +111,7 @@ func (w *writer) write(l line, at int, c *chunk) (*chunk, error) {
 		w.ends = append(w.ends, len(w.wire))
 		rest = rest[n:]
 	}
-	took, err := l.write(w.wire, w.ends)
+	took, err := l.write(w.name+"-"+strconv.FormatUint(c.id, 10), w.wire, w.ends)
 	w.sequence[at] += uint64(took)
 	w.counts.Sent.Add(uint64(took))
 	w.counts.Waiting.Add(-int64(took))

@@ -32,7 +32,7 @@ func BenchmarkReceive(b *testing.B) {
 		opt := collector.Defaults()
 		opt.Listen = "127.0.0.1:0"
 		s := collector.New(opt, road, slog.New(slog.DiscardHandler))
-		if err := s.Listen(); err != nil {
+		if err := s.Listen(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(b.Context())

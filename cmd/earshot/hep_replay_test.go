@@ -57,7 +57,7 @@ func receive(t *testing.T, datagrams [][]byte) (*records, *collector.Server) {
 	config.HEP.Listen = "127.0.0.1:0"
 	road := bus.NewMemory(64)
 	s := collector.New(collectorOptions(&config), road, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err := s.Listen(); err != nil {
+	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/earshot-voip/earshot/agent"
@@ -60,5 +61,9 @@ func collectorOptions(c *run.Config) collector.Options {
 	o := collector.Defaults()
 	o.Listen, o.AuthKey, o.MaxSkew = c.HEP.Listen, c.HEP.AuthKey, time.Duration(c.HEP.MaxSkew)
 	o.ReadBuffer, o.MaxTCP, o.Node = int(c.HEP.ReceiveBuffer), c.HEP.MaxConnections, c.NodeName()
+	o.NATS = c.HEP.NATS
+	if dir, err := c.DataDir(); err == nil {
+		o.State = filepath.Join(dir, "hep-links.json")
+	}
 	return o
 }

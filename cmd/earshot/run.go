@@ -119,7 +119,7 @@ func serve(a *app, demo, check bool) (err error) {
 
 	road := bus.NewMemory(64)
 	hep := collector.New(collectorOptions(c), road, a.log)
-	if err := hep.Listen(); err != nil {
+	if err := hep.Listen(a.ctx); err != nil {
 		return err
 	}
 	var web *run.HTTPServer

@@ -48,7 +48,7 @@ type Agent struct {
 	Node       string   `yaml:"node"`
 	ID         uint32   `yaml:"id"`
 	Domain     string   `yaml:"domain"`
-	Collectors []string `yaml:"collectors"`
+	Collectors []string `yaml:"collectors" secret:"dsn"`
 	Send       string   `yaml:"send"`
 	Heartbeat  bool     `yaml:"heartbeat"`
 	Compress   bool     `yaml:"compress"`
@@ -84,6 +84,7 @@ type Capture struct {
 type HEP struct {
 	Listen         string   `yaml:"listen"`
 	Ports          []uint16 `yaml:"ports"`
+	NATS           string   `yaml:"nats" secret:"dsn"`
 	AuthKey        string   `yaml:"auth_key" secret:"true"`
 	MaxSkew        Duration `yaml:"max_skew"`
 	MaxConnections int      `yaml:"max_connections"`

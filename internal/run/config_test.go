@@ -128,7 +128,7 @@ func TestErrors(t *testing.T) {
 	}
 	f("hep:\n  listne: ':1'", "e.yaml:2: unknown key hep.listne; did you mean hep.listen?")
 	f("timer_c: 3m", "e.yaml:1: unknown key timer_c; did you mean dialog.timer_c?")
-	f("hep: {zzzzzz: 1}", "e.yaml:1: unknown key hep.zzzzzz; hep has listen, ports, auth_key, max_skew, max_connections, receive_buffer")
+	f("hep: {zzzzzz: 1}", "e.yaml:1: unknown key hep.zzzzzz; hep has listen, ports, nats, auth_key, max_skew, max_connections, receive_buffer")
 	f("kafka: 1", "e.yaml:1: unknown key kafka; there are data, log, http, agent, capture, hep, dialog, links, topology, media, store, clickhouse, privacy")
 	f("dialog:\n  t1: soon", `e.yaml:2: dialog.t1 is "soon"; want a duration such as 250ms, 30s, 12h or 90d`)
 	f("dialog:\n  t1: 5", `e.yaml:2: dialog.t1 is "5"; want a duration such as 250ms, 30s, 12h or 90d`)
@@ -146,7 +146,7 @@ func TestErrors(t *testing.T) {
 	f("topology: {max_hosts: 1, every: 1s}", "topology.max_hosts is 1; want 2 to 10000000", "topology.every is 1s; want 1m to 24h")
 	f("hep: {ports: 9060}", `e.yaml:1: hep.ports is "9060"; want a list such as [9060]`)
 	f("hep: {ports: [70000]}", `e.yaml:1: hep.ports[0] is "70000"; want a whole number from 0 to 65535`)
-	f("hep: [1]", "e.yaml:1: hep is a list; want the keys listen, ports, auth_key, max_skew, max_connections, receive_buffer below it")
+	f("hep: [1]", "e.yaml:1: hep is a list; want the keys listen, ports, nats, auth_key, max_skew, max_connections, receive_buffer below it")
 	f("hep: {listen: {a: 1}}", "e.yaml:1: hep.listen is a group of keys; want text")
 	f("log: {level: loud}", `e.yaml:1: log.level is "loud"; want debug, info, warn or error`)
 	f("log: {format: xml}", `e.yaml:1: log.format is "xml"; want text or json`)

@@ -47,7 +47,7 @@ func setNodes(n *yaml.Node, v reflect.Value) {
 		case fv.Kind() == reflect.Slice:
 			value.Content = value.Content[:0]
 			for j := range fv.Len() {
-				value.Content = append(value.Content, scalar(fv.Index(j), ""))
+				value.Content = append(value.Content, scalar(fv.Index(j), f.Tag.Get("secret")))
 			}
 		default:
 			s := scalar(fv, f.Tag.Get("secret"))

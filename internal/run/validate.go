@@ -52,6 +52,10 @@ func (c *Config) Validate() error {
 	v.size("capture.snaplen", c.Capture.SnapLen, 256, 256<<10)
 	v.size("capture.buffer", c.Capture.Buffer, 64<<10, 2<<30-1)
 
+	if c.HEP.NATS != "" {
+		u, err := url.Parse(c.HEP.NATS)
+		v.check(err == nil && u.Scheme == "nats" && u.Hostname() != "", "hep.nats", redacted(c.HEP.NATS, "dsn"), "nats://host:4222")
+	}
 	for i, p := range c.HEP.Ports {
 		v.check(p != 0, fmt.Sprintf("hep.ports[%d]", i), p, "a port from 1 to 65535")
 	}
