@@ -316,7 +316,7 @@ func (r *route) lose(l loss) {
 func (r *route) complain(what string, err error) {
 	if now := time.Now(); now.Sub(r.said) > 30*time.Second {
 		r.said = now
-		r.log.Error(what, "collectors", r.writer.urls(), "lost", r.Counts.Lost.Load(), "waiting", r.Counts.Waiting.Load(), "error", err)
+		r.log.Error("trouble on the way to the collector", "what", what, "collectors", r.writer.urls(), "lost", r.Counts.Lost.Load(), "waiting", r.Counts.Waiting.Load(), "error", err)
 	}
 }
 

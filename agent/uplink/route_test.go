@@ -107,20 +107,20 @@ func started(t *testing.T, o Options) (u *Uplink, stop func()) {
 	if o.Retry == 0 {
 		o.Retry = time.Millisecond
 	}
-	u = newUplink(t, o)
+	it := newUplink(t, o)
 	done := make(chan error, 1)
-	go func() { done <- u.Run(t.Context()) }()
+	go func() { done <- it.Run(t.Context()) }()
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
-			u.Input().Close()
+			it.Input().Close()
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	t.Cleanup(stop)
-	return u, stop
+	return it, stop
 }
 
 func TestAllGetsEverythingEverywhere(t *testing.T) {

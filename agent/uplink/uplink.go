@@ -181,6 +181,9 @@ func (u *Uplink) Close() error {
 // Input is where batches to send are put.
 func (u *Uplink) Input() *bus.Memory { return u.in }
 
+// SpoolDir is where packets wait; "" where they wait in memory.
+func (u *Uplink) SpoolDir() string { return u.opt.SpoolDir }
+
 // Drained says what was sent, for the log.
 func (u *Uplink) Drained() string {
 	if n := u.Counts.Waiting.Load(); n > 0 {

@@ -104,7 +104,7 @@ func (w *writer) write(l line, at int, c *chunk) (*chunk, error) {
 	for rest := c.frames; len(rest) > 0; {
 		n, err := hep.FrameLen(rest)
 		if err != nil || n > len(rest) {
-			return &chunk{}, nil // a chunk is proven when it is read
+			break // a chunk is proven when it is read
 		}
 		sequence++
 		w.wire = hep.Number(w.wire, rest[:n], w.boot, sequence)

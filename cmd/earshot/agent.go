@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -92,6 +93,14 @@ func (k *agentCommand) Run(a *app) error {
 		time.AfterFunc(lastSend, hurry)
 		return nil
 	}))
+	if dir := sender.SpoolDir(); dir != "" {
+		watch := &agent.Watch{Path: filepath.Join(dir, "alive"), Interfaces: a.config.Capture.Interfaces}
+		if blind, killed := watch.Before(time.Now().UTC()); killed {
+			a.log.Warn("the agent before this one was killed: nobody listened until now", "since", blind.From, "frames", blind.Frames)
+			ag.Drop("agent", agent.ReasonKilled, blind.From, blind.To, blind.Frames)
+		}
+		group.Add("watch", watch)
+	}
 	group.Add("agent", run.Func(func(ctx context.Context) error {
 		defer sender.Input().Close() // upon which the sender ends
 		return ag.Run(ctx, frames, func() {

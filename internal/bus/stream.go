@@ -112,7 +112,8 @@ func (s *Stream) make(ctx context.Context, maxBytes int64) error {
 func (s *Stream) Publish(ctx context.Context, node, id string, data []byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
+	stop := context.AfterFunc(s.life, cancel)
+	defer stop()
 	_, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: "earshot.hep." + token(node), Data: data}, jetstream.WithMsgID(id))
 	if err != nil && s.life.Err() != nil {
 		err = errors.Join(errors.New("connection to NATS broke"), s.conn.LastError())
