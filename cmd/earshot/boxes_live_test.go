@@ -87,30 +87,38 @@ func (n *network) listen(filter string) *child {
 	return serving(n.t, nil, "run", "--config", config, "--data", n.data, "--interface", "lo")
 }
 
-// place has SIPp place the calls from 127.99.1.1, by way of a box, and answer
-// them at 127.99.1.2; both play eight seconds of sound.
+// sipp prepares SIPp with media at an address.
+func (n *network) sipp(scenario, address string, mediaPort int, more ...string) *exec.Cmd {
+	n.t.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata", "sipp", scenario))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(n.t.Context(), "sipp", append([]string{
+		"-sf", path, "-i", address, "-mi", address, "-p", "5060", "-mp", strconv.Itoa(mediaPort), "-m", strconv.Itoa(n.calls), "-nostdin",
+	}, more...)...)
+	cmd.Dir = "/usr/share/sip-tester" // where Debian puts g711a.pcap
+	return cmd
+}
+
+// call has SIPp place the calls from 127.99.1.1, by way of a box.
+func (n *network) call(scenario, box string, rate int) {
+	n.t.Helper()
+	if out, err := n.sipp(scenario, "127.99.1.1", 22000, "-s", "+442079460000", "-r", strconv.Itoa(rate), box+":5060").CombinedOutput(); err != nil {
+		n.t.Fatalf("sipp: %v\n%s", err, out)
+	}
+}
+
+// place has SIPp place the calls and answer them at 127.99.1.2; both play eight
+// seconds of sound.
 func (n *network) place(caller, callee, box string, rate int) {
 	n.t.Helper()
-	const sounds = "/usr/share/sip-tester" // where Debian puts g711a.pcap
-	play := func(scenario, address string, mediaPort int, more ...string) *exec.Cmd {
-		path, err := filepath.Abs(filepath.Join("testdata", "sipp", scenario))
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		cmd := exec.CommandContext(n.t.Context(), "sipp", append([]string{
-			"-sf", path, "-i", address, "-mi", address, "-p", "5060", "-mp", strconv.Itoa(mediaPort), "-m", strconv.Itoa(n.calls), "-nostdin",
-		}, more...)...)
-		cmd.Dir = sounds
-		return cmd
-	}
-	called := play(callee, "127.99.1.2", 20000)
+	called := n.sipp(callee, "127.99.1.2", 20000)
 	if err := called.Start(); err != nil {
 		n.t.Fatal(err)
 	}
 	time.Sleep(time.Second) // until all of them listen
-	if out, err := play(caller, "127.99.1.1", 22000, "-s", "+442079460000", "-r", strconv.Itoa(rate), box+":5060").CombinedOutput(); err != nil {
-		n.t.Fatalf("sipp: %v\n%s", err, out)
-	}
+	n.call(caller, box, rate)
 	if err := called.Wait(); err != nil {
 		n.t.Errorf("sipp of the callee: %v", err)
 	}
