@@ -64,7 +64,7 @@ func newRoute(u *Uplink, name string, to []collector, boot uint64) *route {
 	r.own = hep.Options{AuthKey: u.opt.AuthKey, Room: u.hep.Room}
 	r.writer = writer{
 		opt: &u.opt, log: u.log, counts: &u.Counts, boot: boot, name: strconv.FormatUint(boot, 36), to: to, sequence: make([]uint64, len(to)),
-		work: make(chan *chunk), done: make(chan struct{}), broke: make(chan *chunk, 1),
+		work: make(chan chunk), done: make(chan struct{}), broke: make(chan chunk, 1),
 	}
 	r.first = slices.ContainsFunc(to, func(c collector) bool { return c.network == schemeNATS })
 	return r
@@ -134,22 +134,23 @@ func (r *route) run(ctx context.Context, giveUp func()) error {
 		if more && !(r.opt.Patient && len(r.pending) >= maxPending) {
 			ready = r.in.ready
 		}
-		var work chan<- *chunk
+		var work chan<- chunk
+		var next chunk // a copy: the writer and the spool note different things of a chunk
 		head := r.head()
 		if head != nil {
-			work = r.writer.work
+			work, next = r.writer.work, *head
 		}
 		select {
 		case <-ready:
 			if more = r.receive(); !more {
 				r.tell()
 			}
-		case work <- head:
+		case work <- next:
 			r.begin(head)
 		case <-r.writer.done:
 			r.finish()
 		case rest := <-r.writer.broke:
-			r.broke(rest)
+			r.broke(&rest)
 		case <-tell.C:
 			r.tell()
 		case err := <-stopped: // ctx ended, or the writer is patient and nobody answers
@@ -346,7 +347,7 @@ func (r *route) end(more bool, err error) error {
 		if rest.packets == 0 {
 			r.finish()
 		} else if !r.flight.stored {
-			r.flight = rest
+			r.flight = rest // its writer has ended
 		}
 	}
 	for more { // until the input of Uplink ends: nobody shall wait for this route

@@ -25,9 +25,9 @@ type writer struct {
 	// gaps, whichever others are used meanwhile.
 	sequence []uint64
 
-	work  chan *chunk
+	work  chan chunk
 	done  chan struct{} // the chunk is sent
-	broke chan *chunk   // the line broke, or there is none; what is left of the chunk
+	broke chan chunk    // the line broke, or there is none; what is left of the chunk
 
 	rest    *chunk // what is left of the chunk; others read it once the writer has ended
 	line    line
@@ -55,7 +55,7 @@ func (w *writer) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case c := <-w.work:
-			if err := w.send(ctx, c); err != nil {
+			if err := w.send(ctx, &c); err != nil {
 				return err
 			}
 			select {
@@ -91,7 +91,7 @@ func (w *writer) send(ctx context.Context, c *chunk) error {
 // tell says that the chunk is not sent yet. One word of it that waits is enough.
 func (w *writer) tell() {
 	select {
-	case w.broke <- w.rest:
+	case w.broke <- *w.rest:
 	default:
 	}
 }

@@ -1,5 +1,3 @@
-//go:build libpcap
-
 package main
 
 import (
