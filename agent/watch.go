@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/earshot-voip/earshot/agent/capture"
 )
 
 // ReasonKilled is the drop, of stage agent, of an agent that did not end by
@@ -20,11 +20,22 @@ const ReasonKilled = "killed"
 
 // Watch keeps a file that is there while the agent runs, and is written each
 // second: what a killed agent leaves behind tells the next one since when
-// nobody listened.
+// what passed is not known.
 type Watch struct {
 	Path       string
 	Interfaces []string
+	// Settled is the packet time up to which everything has left the memory of
+	// this process; nil is now.
+	Settled func() time.Time
 }
+
+const (
+	// settling is how much later than its neighbours a packet of another ring may
+	// come.
+	settling = 200 * time.Millisecond
+	// maxSigns is for how many seconds it is known what had passed then.
+	maxSigns = 600
+)
 
 // sign is what the file holds.
 type sign struct {
@@ -35,8 +46,8 @@ type sign struct {
 // Blind is how long nobody listened, and what passed meanwhile.
 type Blind struct {
 	From, To time.Time
-	// Frames is how many passed the interfaces, at most a second's worth more
-	// than were not heard. It is 1 where the kernel does not tell, as after a
+	// Frames is how many passed the interfaces; some of the first two seconds
+	// were heard. It is 1 where the kernel does not tell, as after a
 	// restart of the host.
 	Frames uint64
 }
@@ -50,7 +61,7 @@ func (w *Watch) Before(now time.Time) (Blind, bool) {
 	}
 	blind := Blind{From: last.At, To: now}
 	for name, before := range last.Frames {
-		if after, ok := framesOf(name); ok && after >= before {
+		if after, err := capture.Passed(name); err == nil && after >= before {
 			blind.Frames += after - before
 		}
 	}
@@ -65,8 +76,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
+	signs := []sign{w.sign(time.Now().UTC())}
 	for {
-		if err := w.write(time.Now().UTC()); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		if err := w.write(signs[0]); err != nil && !errors.Is(err, syscall.ENOSPC) {
 			return fmt.Errorf("keep a sign of life: %w", err)
 		}
 		select {
@@ -77,16 +89,29 @@ func (w *Watch) Run(ctx context.Context) error {
 			return nil
 		case <-every.C:
 		}
+		now := time.Now().UTC()
+		settled := now
+		if w.Settled != nil {
+			settled = w.Settled().Add(-settling)
+		}
+		signs = append(signs, w.sign(now))
+		for len(signs) > 1 && !signs[1].At.After(settled) || len(signs) > maxSigns {
+			signs = signs[1:]
+		}
 	}
 }
 
-func (w *Watch) write(now time.Time) error {
+func (w *Watch) sign(now time.Time) sign {
 	s := sign{At: now, Frames: map[string]uint64{}}
 	for _, name := range w.Interfaces {
-		if n, ok := framesOf(name); ok {
+		if n, err := capture.Passed(name); err == nil {
 			s.Frames[name] = n
 		}
 	}
+	return s
+}
+
+func (w *Watch) write(s sign) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -96,21 +121,4 @@ func (w *Watch) write(now time.Time) error {
 		return err
 	}
 	return os.Rename(next, w.Path)
-}
-
-// framesOf is the kernel's count of frames that passed an interface; false
-// where it has none.
-func framesOf(name string) (n uint64, ok bool) {
-	for _, way := range [...]string{"rx_packets", "tx_packets"} {
-		b, err := os.ReadFile(filepath.Join("/sys/class/net", filepath.Base(name), "statistics", way))
-		if err != nil {
-			return 0, false
-		}
-		v, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
-		if err != nil {
-			return 0, false
-		}
-		n += v
-	}
-	return n, true
 }

@@ -18,6 +18,7 @@ type chunk struct {
 	frames      []byte    // nobody writes to them
 	packets     int       // of frames
 	first, last time.Time // of their packets
+	tick        time.Time // all that was captured before is in this chunk or in one before
 	stored      bool      // it is on disk
 }
 
@@ -100,6 +101,9 @@ func (c *chunk) join(next *chunk) bool {
 	}
 	if next.last.After(c.last) {
 		c.last = next.last
+	}
+	if next.tick.After(c.tick) {
+		c.tick = next.tick
 	}
 	return true
 }

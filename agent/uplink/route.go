@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/bus"
@@ -32,6 +33,8 @@ type route struct {
 	in   *queue
 
 	next *chunk // being filled, by the goroutine of Uplink
+
+	settledAt atomic.Pointer[time.Time]
 
 	writer  writer
 	disk    *spool
@@ -102,11 +105,20 @@ func (r *route) add(p *packet.Packet) {
 	}
 }
 
+// tick notes how far time has come: the chunk is handed over even when it is
+// empty.
+func (r *route) tick(at time.Time) {
+	if r.next == nil {
+		r.next = &chunk{}
+	}
+	r.next.tick = at
+}
+
 // flush hands over what was added. It waits for nothing, unless it is asked to
 // be patient: what finds the queue full is lost.
 func (r *route) flush() {
 	c := r.next
-	if c == nil || c.packets == 0 {
+	if c == nil || c.packets == 0 && c.tick.IsZero() {
 		return
 	}
 	r.next = nil
@@ -217,9 +229,22 @@ func (r *route) take(c *chunk) {
 	if n := len(r.pending); n > 0 && r.pending[n-1] != r.due && r.pending[n-1].join(c) {
 		return
 	}
+	if c.packets == 0 { // a tick alone, behind what has left already, or leaves now
+		if len(r.pending) == 0 && (r.flight == nil || r.flight.stored) {
+			r.settle(c.tick)
+		}
+		return
+	}
 	r.lastID++
 	c.id = r.lastID
 	r.pending = append(r.pending, c)
+}
+
+// settle notes that all that was captured before at has left this process.
+func (r *route) settle(at time.Time) {
+	if !at.IsZero() {
+		r.settledAt.Store(&at)
+	}
 }
 
 // begin notes that the writer has a chunk.
@@ -238,6 +263,9 @@ func (r *route) begin(c *chunk) {
 func (r *route) finish() {
 	c := r.flight
 	r.flight, r.down = nil, false
+	if !c.stored { // else it settled when it was written to disk
+		r.settle(c.tick)
+	}
 	if c.stored {
 		if err := r.disk.remove(c, r.first); err != nil {
 			r.complain("what was sent from the spool could not be removed and may be sent again", err)
@@ -286,6 +314,7 @@ func (r *route) store() {
 	}
 	for _, c := range r.pending {
 		r.Counts.Spooled.Add(uint64(c.packets))
+		r.settle(c.tick)
 	}
 	r.pending, r.bytes, r.due = nil, 0, nil
 }

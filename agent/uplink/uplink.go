@@ -184,6 +184,20 @@ func (u *Uplink) Input() *bus.Memory { return u.in }
 // SpoolDir is where packets wait; "" where they wait in memory.
 func (u *Uplink) SpoolDir() string { return u.opt.SpoolDir }
 
+// Settled is the packet time up to which everything that was given has left this
+// process, for a collector or the disk, or is counted as lost.
+func (u *Uplink) Settled() time.Time {
+	var least time.Time
+	for i, r := range u.routes {
+		if at := r.settledAt.Load(); at == nil {
+			return time.Time{}
+		} else if i == 0 || at.Before(least) {
+			least = *at
+		}
+	}
+	return least
+}
+
 // Drained says what was sent, for the log.
 func (u *Uplink) Drained() string {
 	if n := u.Counts.Waiting.Load(); n > 0 {
@@ -222,8 +236,13 @@ func (u *Uplink) Run(ctx context.Context) error {
 
 // add encodes a packet for the routes that it takes.
 func (u *Uplink) add(p *packet.Packet) {
-	if p.Kind == packet.KindTick && !u.opt.Heartbeat {
-		return
+	if p.Kind == packet.KindTick {
+		for _, r := range u.routes {
+			r.tick(p.Time)
+		}
+		if !u.opt.Heartbeat {
+			return
+		}
 	}
 	switch {
 	case u.opt.Mode == Hash && p.Kind == packet.KindTick, u.opt.Mode == All:

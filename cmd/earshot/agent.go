@@ -22,6 +22,7 @@ type agentCommand struct {
 	Interface []string `placeholder:"NAME" help:"Listen on this interface; may be given again."`
 	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
 	Collector []string `placeholder:"URL" help:"udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222; agent.send says which of several get what."`
+	Data      string   `placeholder:"DIR" help:"Where packets wait while no collector takes them (/var/lib/earshot for root, else a folder of the user's)."`
 	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
 	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
 	Check     bool     `help:"Check configuration and interfaces, then stop."`
@@ -42,6 +43,7 @@ func (k *agentCommand) Run(a *app) error {
 		{"capture.interfaces", strings.Join(k.Interface, ","), "--interface"},
 		{"agent.collectors", strings.Join(k.Collector, ","), "--collector"},
 		{"agent.node", k.Node, "--node"},
+		{"data", k.Data, "--data"},
 	} {
 		if f.value != "" {
 			a.set(f.key, f.value, f.flag)
@@ -94,7 +96,7 @@ func (k *agentCommand) Run(a *app) error {
 		return nil
 	}))
 	if dir := sender.SpoolDir(); dir != "" {
-		watch := &agent.Watch{Path: filepath.Join(dir, "alive"), Interfaces: a.config.Capture.Interfaces}
+		watch := &agent.Watch{Path: filepath.Join(dir, "alive"), Interfaces: a.config.Capture.Interfaces, Settled: sender.Settled}
 		if blind, killed := watch.Before(time.Now().UTC()); killed {
 			a.log.Warn("the agent before this one was killed: nobody listened until now", "since", blind.From, "frames", blind.Frames)
 			ag.Drop("agent", agent.ReasonKilled, blind.From, blind.To, blind.Frames)
