@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// place2 has SIPp place the calls here and answer them in another namespace,
-// over a pair of virtual network cards: 127.99 is loopback, this is a wire.
+// Addresses of the wire between two namespaces.
 const (
 	vethCaller = "10.99.1.1"
 	vethCallee = "10.99.1.2"
