@@ -23,9 +23,12 @@ func (s *source) Facts() link.Facts {
 	o := (*dialog.Call)(s).Outline()
 	return link.Facts{
 		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Calling: o.Calling, Called: o.Called, Src: o.Src, Dst: o.Dst,
-		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere,
+		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere, Node: o.Node,
 	}
 }
+
+// Dialog reports whether two tags are those of a dialog of the call's Call-ID.
+func (s *source) Dialog(tag, other string) bool { return (*dialog.Call)(s).HasTags(tag, other) }
 
 // linkSIP takes what a message says of other legs.
 func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
@@ -33,8 +36,12 @@ func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 		return
 	}
 	if !m.Request {
-		if c != nil && string(m.CSeqMethod()) == "REFER" {
-			a.legs.ReferAnswered(a.legOf(c), m)
+		switch method := string(m.CSeqMethod()); {
+		case c == nil || m.Status < 200:
+		case method == "REFER":
+			a.legs.ReferAnswered(a.legOf(c), m, p.Time)
+		case method == "INVITE" && m.Status < 300:
+			a.legs.Answered(a.legOf(c), p.Time)
 		}
 		return
 	}

@@ -51,54 +51,57 @@ func (r *Rule) value(header []byte) []byte {
 			v = m[0]
 		}
 	}
-	if len(v) > 512 || len(bytes.Trim(v, "0-")) == 0 { // nothing, or a nil UUID
+	if len(v) > 512 || isPlaceholder(v) {
 		return nil
 	}
 	return v
 }
 
+// isPlaceholder reports whether a value is what boxes write that have none.
+func isPlaceholder(v []byte) bool {
+	v = bytes.ToLower(bytes.Trim(v, "\"'<>{}[]() \t"))
+	switch string(v) {
+	case "none", "null", "nil", "n/a", "na", "unknown", "undefined":
+		return true
+	}
+	return len(bytes.Trim(bytes.TrimPrefix(v, []byte("0x")), "0-")) == 0 // nothing, or a nil UUID
+}
+
 // Invite takes a leg's first INVITE, at each hop.
 func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time) {
-	if !l.invited { // else it is the same INVITE at another hop
+	first := !l.invited // else it is the same INVITE at another hop
+	if first {
 		l.invited = true
 		t.number(l)
+	}
+	vias := uint8(0)
+	for range m.Vias() {
+		vias = min(vias+1, 250)
+	}
+	l.passes(src, dst, vias)
+	if first {
+		t.settleNamed(l, false, at)
 	}
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
 		for header := range m.ValuesName(r.Name) {
-			v := r.value(header)
-			switch {
+			switch v := r.value(header); {
 			case v == nil:
 			case r.CallID:
-				t.names(l, v, Header, r.Name, at)
+				t.names(v, &naming{by: l, method: Header, detail: r.Name}, at)
 			default:
-				for _, o := range t.share(l, hash('h', l.Domain, []byte(r.Name), bytes.ToLower(v))) {
-					confidence := float64(certain)
-					if alike(l.begin.src, o.begin.src) && alike(l.begin.dst, o.begin.dst) {
-						confidence = 0.5 // two calls between the same hosts: it is a box's constant, or it tries again
-					}
-					t.link(l, o, Header, r.Name, confidence, at)
-				}
+				t.shares(l, hash('h', l.Domain, []byte(r.Name), bytes.ToLower(v)), r.Name, at)
 			}
 		}
 	}
 	for _, h := range [...]sip.Header{sip.HeaderReplaces, sip.HeaderJoin, sip.HeaderTargetDialog} {
 		if v := m.Get(h); len(v) > 0 {
-			t.names(l, dialogOf(v), Dialog, h.String(), at)
+			callID, tags := dialogOf(v)
+			t.names(callID, &naming{by: l, tags: tags, method: Dialog, detail: h.String()}, at)
 		}
-	}
-	hops := uint8(0)
-	for range m.Vias() {
-		hops = min(hops+1, 250)
-	}
-	if hops >= l.hops && dst.IsValid() { // where it came out of the proxies
-		l.hops, l.begin.dst = hops, hashAddr(dst)
 	}
 	t.referred(l, m, src, at)
 }
 
-// dialogOf is the Call-ID that Replaces, Join and Target-Dialog name.
-func dialogOf(v []byte) []byte {
-	id, _, _ := bytes.Cut(v, []byte(";"))
-	return bytes.TrimSpace(id)
-}
+// Answered takes a 2xx to a leg's INVITE.
+func (t *Table) Answered(l *Leg, at time.Time) { t.settleNamed(l, false, at) }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,7 +10,12 @@ import (
 )
 
 // Source tells what is known of a leg's signalling, as it stands.
-type Source interface{ Facts() Facts }
+type Source interface {
+	Facts() Facts
+	// Dialog reports whether two tags are those of its caller and of one who
+	// rang or answered, whichever way round.
+	Dialog(tag, other string) bool
+}
 
 // Facts are what is known of a leg's signalling. Times are zero where nothing
 // was seen.
@@ -20,6 +26,7 @@ type Facts struct {
 	Start, Answer, End     time.Time
 	Status                 uint16 // final response to the INVITE; 0 where there was none
 	Elsewhere              bool   // its CANCEL said that another one answered
+	Node                   string // that saw all of it; "" where several did
 }
 
 // begin is what a leg's first INVITE says, as hashes: they are compared only.
@@ -27,6 +34,7 @@ type Facts struct {
 type begin struct {
 	caller, callee, target, src, dst uint64
 	calling                          uint64 // the caller's number where From has none
+	node                             uint32
 }
 
 // sameCaller reports whether two legs have one caller. "anonymous" is whoever
@@ -36,6 +44,14 @@ func (b *begin) sameCaller(o *begin) bool {
 		return b.calling == o.calling
 	}
 	return alike(b.caller, o.caller) || alike(b.calling, o.caller) || alike(b.caller, o.calling)
+}
+
+// sameNode reports whether one clock tells the times of two legs.
+func (b *begin) sameNode(o *begin) bool { return b.node != 0 && b.node == o.node }
+
+// sameCallee reports whether two legs go to one number.
+func (b *begin) sameCallee(o *begin) bool {
+	return alike(b.callee, o.callee) || alike(b.target, o.target) || alike(b.callee, o.target) || alike(b.target, o.callee)
 }
 
 func alike(x, y uint64) bool { return x != 0 && x == y }
@@ -53,6 +69,12 @@ func (l *Leg) now() progress {
 	}
 	f := l.source.Facts()
 	return progress{nanos(f.Answer), nanos(f.End), f.Status, f.Elsewhere}
+}
+
+// overBy reports whether the leg was over at a time.
+func (l *Leg) overBy(at time.Time) bool {
+	end := l.now().end
+	return end != 0 && end < at.UnixNano() || end == 0 && l.source == nil
 }
 
 func nanos(t time.Time) int64 {
@@ -136,6 +158,9 @@ func (f *Facts) begin(domain string) begin {
 	b := begin{caller: number(domain, f.Caller), callee: number(domain, f.Callee), target: number(domain, target), src: hashAddr(f.Src), dst: hashAddr(f.Dst)}
 	if isNumber(f.Calling) && !isNumber(f.Caller) {
 		b.calling = number(domain, f.Calling)
+	}
+	if f.Node != "" {
+		b.node = uint32(maphash.String(seed, f.Node)) | 1
 	}
 	return b
 }
@@ -359,7 +384,7 @@ func (t *Table) begins(in, out *Leg) float64 {
 	}
 	i, o := &in.begin, &out.begin
 	c := 0.
-	if alike(i.callee, o.callee) || alike(i.target, o.target) || alike(i.callee, o.target) || alike(i.target, o.callee) {
+	if i.sameCallee(o) {
 		c += 0.3
 	}
 	if i.sameCaller(o) {
