@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/analyzer/link"
@@ -106,9 +107,11 @@ func (a *Analyzer) linkStream(s *stream) {
 	if a.opt.Link.Off {
 		return
 	}
-	a.legs.Stream(a.legOf(s.tie.call), link.Stream{
-		SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first,
-	})
+	is := link.Stream{SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first}
+	if s.firstSeq != 0 {
+		is.Seq, is.Ptime = uint16(s.firstSeq), time.Duration(s.ptimeMs*float64(time.Millisecond))
+	}
+	a.legs.Stream(a.legOf(s.tie.call), is)
 }
 
 // sessionOf is the session of a call whose row is about to be written.

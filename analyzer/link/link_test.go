@@ -186,8 +186,7 @@ func TestLate(t *testing.T) {
 }
 
 func TestStream(t *testing.T) {
-	host := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
-	const phone, box, peer, outside = 1, 2, 3, 4
+	const phone, box, peer, outside, ptime = 1, 2, 3, 4, 20 * time.Millisecond
 	for _, c := range []struct {
 		name     string
 		in, out  Stream
@@ -195,7 +194,11 @@ func TestStream(t *testing.T) {
 		sameSSRC bool
 	}{
 		{"through a box", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(1.02)}, "b>a ssrc a 2", true},
-		{"through a box with two addresses", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(outside), Dst: host(peer), FromCaller: true, First: at(1.02)}, "b>a ssrc likely 0.66", true},
+		{"through a box with two addresses", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(outside), Dst: host(peer), FromCaller: true, First: at(1.02)}, "b>a ssrc likely 0.50", true},
+		{"through a box with two addresses, by sequence numbers", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1), Seq: 40000, Ptime: ptime}, Stream{Src: host(outside), Dst: host(peer), FromCaller: true, First: at(1.12), Seq: 40005, Ptime: ptime}, "b>a ssrc likely 0.67", true},
+		{"two senders that begin with 1", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1), Seq: 1, Ptime: ptime}, Stream{Src: host(outside), Dst: host(peer), FromCaller: true, First: at(1.02), Seq: 1, Ptime: ptime}, "b>a ssrc likely 0.50", true},
+		{"through a box, other sequence numbers", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1), Seq: 7, Ptime: ptime}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(1.02), Seq: 4000, Ptime: ptime}, "b>a ssrc likely 0.50", true},
+		{"later, by sequence numbers", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1), Seq: 65530, Ptime: ptime}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(2), Seq: 44, Ptime: ptime}, "b>a ssrc a 2", true},
 		{"later", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(2)}, "b>a ssrc likely 0.70", true},
 		{"much later", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(peer), FromCaller: true, First: at(9)}, "", true},
 		{"back where it came from", Stream{Src: host(phone), Dst: host(box), FromCaller: true, First: at(1)}, Stream{Src: host(box), Dst: host(phone), FromCaller: true, First: at(1)}, "", true},
@@ -227,12 +230,11 @@ func TestStream(t *testing.T) {
 // TestOneSSRC: a load generator gives all its streams one SSRC, and a proxy sends
 // them through a relay: each call has both parts of its own streams.
 func TestOneSSRC(t *testing.T) {
-	host := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, n}) }
 	b := newBench()
 	var legs []*Leg
 	for i := range 10 {
 		l := b.leg(fmt.Sprint(i), float64(i)*0.02)
-		for _, ab := range [][2]byte{{1, 2}, {2, 3}} {
+		for _, ab := range [][2]int{{1, 2}, {2, 3}} {
 			b.Stream(l, Stream{SSRC: 7, Src: host(ab[0]), Dst: host(ab[1]), FromCaller: true, First: at(1 + float64(i)*0.02)})
 			b.Stream(l, Stream{SSRC: 7, Src: host(ab[1]), Dst: host(ab[0]), First: at(1 + float64(i)*0.02)})
 		}
@@ -246,7 +248,7 @@ func TestOneSSRC(t *testing.T) {
 	b = newBench()
 	legs = nil
 	for i := range 10 {
-		for n, ab := range [][2]byte{{1, 2}, {2, 3}} {
+		for n, ab := range [][2]int{{1, 2}, {2, 3}} {
 			l := b.leg(fmt.Sprint(i, n), float64(i)*0.02)
 			b.Stream(l, Stream{SSRC: 7, Src: host(ab[0]), Dst: host(ab[1]), FromCaller: true, First: at(1 + float64(i)*0.02)})
 			legs = append(legs, l)
@@ -258,6 +260,43 @@ func TestOneSSRC(t *testing.T) {
 	for _, k := range b.links {
 		if k.Merged {
 			t.Errorf("%s is merged with %s", k.Leg.CallID, k.Other.CallID)
+		}
+	}
+}
+
+// TestConstantSSRC: an announcement gives every call one SSRC and the same sequence
+// numbers, and a box passes it on 60 ms later. Where a caller's leg is not seen, nor
+// may it be taken for another's.
+func TestConstantSSRC(t *testing.T) {
+	const ptime = 20 * time.Millisecond
+	for _, c := range []struct {
+		name   string
+		unseen string
+		seq    uint16 // of what the box passes on
+	}{
+		{"all legs are seen", "", 4},
+		{"the box begins with the first packet", "", 1},
+		{"the first caller is not seen", "in0", 4},
+		{"the second caller is not seen", "in1", 4},
+	} {
+		b := newBench()
+		for i := range 2 {
+			when := 0.06 * float64(i)
+			in, out := fmt.Sprint("in", i), fmt.Sprint("out", i)
+			if in != c.unseen {
+				b.Stream(b.between(10+i, 2, in, when, &told{}), Stream{SSRC: 7, Src: host(2), Dst: host(10 + i), First: at(when + 0.31), Seq: c.seq, Ptime: ptime})
+			}
+			b.Stream(b.between(2, 3, out, when+0.02, &told{}), Stream{SSRC: 7, Src: host(3), Dst: host(2), First: at(when + 0.25), Seq: 1, Ptime: ptime})
+		}
+		for _, id := range []string{"out0", "in0", "out1", "in1"} {
+			if l := b.Find("default", []byte(id)); l != nil {
+				b.Written(l, at(9))
+			}
+		}
+		for _, k := range b.links {
+			if k.Merged && k.Leg.CallID[len(k.Leg.CallID)-1] != k.Other.CallID[len(k.Other.CallID)-1] {
+				t.Errorf("%s: %s", c.name, b.says())
+			}
 		}
 	}
 }
@@ -335,6 +374,13 @@ func TestEvidenceAddsUp(t *testing.T) {
 	b.link(y, x, SSRC, "", 0.7, at(2))
 	b.link(y, x, SSRC, "", 0.7, at(3))
 	b.want(t, "b>a numbers likely 0.70; b>a ssrc a 2")
+	// What is no surer than even is a constant or a crowd, and adds nothing.
+	b = newBench()
+	x, y = b.leg("a", 0), b.leg("b", 1)
+	b.link(x, y, Numbers, "", 0.75, at(1))
+	b.link(y, x, SSRC, "", 0.5, at(2))
+	b.link(y, x, Header, "X", 0.5, at(3))
+	b.want(t, "b>a numbers likely 0.75; b>a ssrc likely 0.75; b>a header/X likely 0.75")
 }
 
 // TestSessions: whatever is linked and whenever rows are written, a session has

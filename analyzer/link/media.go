@@ -21,7 +21,9 @@ type Stream struct {
 	SSRC       uint32
 	Src, Dst   netip.Addr
 	FromCaller bool
-	First      time.Time // packet
+	First      time.Time     // packet
+	Seq        uint16        // of it; valid where Ptime is
+	Ptime      time.Duration // of its packets; 0 where that, or Seq, is not known
 }
 
 // stream is one as it is remembered: hosts are compared only.
@@ -30,6 +32,8 @@ type stream struct {
 	next, sibling *stream // of its key; of its leg
 	key, src, dst uint64
 	first         int64 // ns
+	seq           uint16
+	ptime         uint8 // ms; 0 where it, or seq, is not known
 	fromCaller    bool
 }
 
@@ -41,6 +45,11 @@ const (
 	// apartBy is by how much another stream must begin further away for there to be
 	// no doubt which one it is.
 	apartBy = 50 * time.Millisecond
+	// transit is how long a packet takes through a box, and randomFrom the sequence
+	// number from which on it is taken for random (RFC 3550 section 5.1): many
+	// senders begin near 0.
+	transit    = 100 * time.Millisecond
+	randomFrom = 256
 	// maxStreams of a leg, and of an SSRC, are remembered.
 	maxStreams = 16
 	maxOfSSRC  = 256
@@ -51,6 +60,9 @@ func (t *Table) Stream(l *Leg, is Stream) {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], is.SSRC)
 	s := &stream{leg: l, key: hash('s', l.Domain, b[:]), src: hashAddr(is.Src), dst: hashAddr(is.Dst), first: is.First.UnixNano(), fromCaller: is.FromCaller}
+	if ms := is.Ptime.Milliseconds(); ms < 256 {
+		s.seq, s.ptime = is.Seq, uint8(ms)
+	}
 	own, shared := 0, 0
 	for o := l.streams; o != nil; o = o.sibling {
 		own++
@@ -78,8 +90,8 @@ func (t *Table) byStreams(l *Leg, at time.Time) {
 		var best *stream
 		apart, next, have := atMost, atMost, atMost
 		for o := t.streams[s.key]; o != nil; o = o.next {
-			d := time.Duration(o.first - s.first).Abs()
-			if o.leg == l || o.fromCaller != s.fromCaller || d >= atMost || !s.cameOutOf(o) && !(s.besides(o) && later(l, o.leg)) || t.goesOn(s, o) || t.goesOn(o, s) {
+			d, _ := s.apart(o)
+			if !s.follows(o) && !(s.besides(o) && o.fromCaller == s.fromCaller && later(l, o.leg)) || d >= atMost || o.leg == l || t.goesOn(s, o) || t.goesOn(o, s) {
 				continue
 			}
 			switch {
@@ -94,22 +106,63 @@ func (t *Table) byStreams(l *Leg, at time.Time) {
 				next = min(next, d)
 			}
 		}
-		if best == nil || have < atMost {
-			continue
+		if best != nil && have >= atMost {
+			t.link(l, best.leg, SSRC, "", t.passedOn(s, best, next), at)
 		}
-		confidence := sure
-		if apart > atOnce {
-			confidence = 0.7
-		}
-		if !s.cameOutOf(best) {
-			confidence *= 0.7
-		}
-		if next-apart < apartBy {
-			confidence /= 2
-		}
-		t.link(l, best.leg, SSRC, "", confidence, at)
 	}
 }
+
+// passedOn is how sure it is that a box passed on one stream as another one, where
+// the next that fits is so far apart.
+func (t *Table) passedOn(s, o *stream, next time.Duration) float64 {
+	apart, runsOn := s.apart(o)
+	constant := false
+	for r := t.streams[s.key]; r != nil; r = r.next {
+		if r.leg.with(s.leg) || r.leg.with(o.leg) {
+			continue
+		}
+		if r.follows(o) || r.besides(o) && r.fromCaller == o.fromCaller {
+			d, _ := r.apart(o)
+			next = min(next, d)
+		}
+		constant = constant || r.likes(s) || r.likes(o) || !r.touches(s) && !r.touches(o)
+	}
+	told := s.ptime != 0 && s.ptime == o.ptime
+	switch {
+	case next-apart < apartBy:
+		return sure / 2
+	case constant || told && !runsOn:
+		return even
+	case s.follows(o) && apart > atOnce:
+		return 0.7
+	case s.follows(o):
+		return sure
+	case runsOn && apart <= transit && s.seq >= randomFrom && o.seq >= randomFrom: // no box in common, but the sequence
+		return 0.7 * sure
+	}
+	return even
+}
+
+// apart is how far apart two streams are that may be one: the packets of one
+// sequence number where one runs on as the other, else the first packets.
+func (s *stream) apart(o *stream) (apart time.Duration, runsOn bool) {
+	d := time.Duration(o.first - s.first)
+	if s.ptime != 0 && s.ptime == o.ptime {
+		if run := (d - time.Duration(int16(o.seq-s.seq))*time.Duration(s.ptime)*time.Millisecond).Abs(); run <= atOnce {
+			return run, true
+		}
+	}
+	return d.Abs(), false
+}
+
+// follows reports whether the other stream came into the box that this one is of.
+func (s *stream) follows(o *stream) bool { return o.fromCaller == s.fromCaller && s.cameOutOf(o) }
+
+// likes reports whether two streams go between the same hosts.
+func (s *stream) likes(o *stream) bool { return s.src == o.src && s.dst == o.dst }
+
+// touches reports whether one of two streams ends where the other begins.
+func (s *stream) touches(o *stream) bool { return s.src == o.dst || s.dst == o.src }
 
 // cameOutOf reports whether the box between two legs had the stream in the other
 // one, on the caller's side: what the caller sends comes in there, what the callee
