@@ -23,7 +23,7 @@ type source dialog.Call
 func (s *source) Facts() link.Facts {
 	o := (*dialog.Call)(s).Outline()
 	return link.Facts{
-		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Calling: o.Calling, Called: o.Called, Src: o.Src, Dst: o.Dst,
+		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Calling: o.Calling, Called: o.Called, Diverted: o.Diverted, Src: o.Src, Dst: o.Dst,
 		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere, Node: o.Node,
 	}
 }

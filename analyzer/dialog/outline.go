@@ -10,6 +10,7 @@ import (
 type Outline struct {
 	Caller, Callee, RequestUser string
 	Calling, Called             string     // what ISUP, or else P- headers, name them; "" where they do not
+	Diverted                    string     // user that Diversion or History-Info says was called before; "" where they do not
 	Src, Dst                    netip.Addr // of the first INVITE
 	Start, Ring, Answer, End    time.Time
 	Status                      uint16 // final response to the INVITE; 0 where there was none
@@ -21,7 +22,7 @@ type Outline struct {
 func (c *Call) Outline() Outline {
 	o := Outline{
 		Caller: c.caller, Callee: c.callee, RequestUser: c.requestUser, Src: c.src.Addr(), Dst: c.dst.Addr(),
-		Start: c.start, Ring: c.rung.time(), Elsewhere: c.answeredByElse,
+		Diverted: c.diverted, Start: c.start, Ring: c.rung.time(), Elsewhere: c.answeredByElse,
 	}
 	if len(c.nodes) == 1 {
 		o.Node = c.nodes[0]

@@ -349,6 +349,18 @@ func TestNumbers(t *testing.T) {
 		{"a group that rang", []Facts{out, change(out, func(f *Facts) {
 			f.Callee, f.Target, f.Answer, f.End, f.Status, f.Elsewhere = "300", "300", time.Time{}, at(5), 487, true
 		})}, "b>a numbers a 2"},
+		{"two targets that both answered are no forks of one call", []Facts{in, out, change(out, func(f *Facts) { f.Dst, f.Start = host(3), at(0.09) })}, "b>a numbers likely 0.47; c>a numbers likely 0.47"},
+		{"what one node saw before the call came is not of it", []Facts{
+			change(out, func(f *Facts) { f.Dst, f.Node, f.Start = host(3), "tap", at(-0.05) }), change(in, func(f *Facts) { f.Node = "tap" }), change(out, func(f *Facts) { f.Node = "tap" }),
+		}, "b>a numbers likely 0.80; c>b numbers b 2"},
+		{"two nodes' clocks may differ by that", []Facts{change(out, func(f *Facts) { f.Node, f.Start = "one", at(-0.05) }), change(in, func(f *Facts) { f.Node = "two" })}, "b>a numbers a 2"},
+		{"anonymous callers are many", []Facts{
+			change(in, func(f *Facts) { f.Caller = "anonymous" }), change(out, func(f *Facts) { f.Caller, f.Answer, f.End = "anonymous", at(4.4), at(60.5) }),
+		}, "b>a numbers likely 0.74"},
+		{"the box follows a redirection", []Facts{
+			in, change(out, func(f *Facts) { f.Answer, f.End, f.Status = time.Time{}, at(0.1), 302 }),
+			change(out, func(f *Facts) { f.Callee, f.Target, f.Diverted, f.Start = "5550000", "5550000", "02079460123", at(0.2) }),
+		}, "b>a numbers likely 0.70; c>a numbers a 2"},
 	} {
 		b := newBench()
 		var legs []*Leg
@@ -362,6 +374,50 @@ func TestNumbers(t *testing.T) {
 		}
 		if got := b.says(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestRingGroup: a box rings five extensions for one caller: they are of one call,
+// also where nothing shows from which it came, and where another group rings.
+func TestRingGroup(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		in     bool
+		groups int
+		merged int
+	}{
+		{"with the leg that came in", true, 1, 4},
+		{"without it", false, 1, 4},
+		{"and another group, of one caller, answered at one time", false, 2, 0},
+	} {
+		b := newBench()
+		var legs []*Leg
+		if c.in {
+			legs = append(legs, b.between(1, 2, "in", 0, &told{Caller: "5551234", Callee: "600", Answer: at(2.03), End: at(10)}))
+		}
+		for i := range 5 * c.groups {
+			f := &told{Caller: "5551234", Callee: fmt.Sprint(601 + i), End: at(2.06), Status: 487, Elsewhere: true}
+			if i%5 == 4 {
+				f = &told{Caller: f.Caller, Callee: f.Callee, Answer: at(2.02), End: at(10.01)}
+			}
+			legs = append(legs, b.between(2, 11+i, fmt.Sprint("out", i), 0.02+0.002*float64(i), f))
+		}
+		for _, when := range []float64{2.1, 11} {
+			for _, l := range legs {
+				if l.source != nil && !l.source.(*told).End.After(at(when)) {
+					b.Written(l, at(when))
+				}
+			}
+		}
+		merged := 0
+		for _, k := range b.links {
+			if k.Merged {
+				merged++
+			}
+		}
+		if merged != c.merged {
+			t.Errorf("%s: %d are merged, want %d: %s", c.name, merged, c.merged, b.says())
 		}
 	}
 }

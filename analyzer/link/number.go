@@ -22,6 +22,7 @@ type Source interface {
 type Facts struct {
 	Caller, Callee, Target string     // users of From, To and Request-URI
 	Calling, Called        string     // what ISUP and P- headers name them; "" where they do not
+	Diverted               string     // user that Diversion or History-Info says was called before; "" where they do not
 	Src, Dst               netip.Addr // of the first INVITE
 	Start, Answer, End     time.Time
 	Status                 uint16 // final response to the INVITE; 0 where there was none
@@ -34,7 +35,9 @@ type Facts struct {
 type begin struct {
 	caller, callee, target, src, dst uint64
 	calling                          uint64 // the caller's number where From has none
+	diverted                         uint64
 	node                             uint32
+	masked                           bool // the caller withholds his number
 }
 
 // sameCaller reports whether two legs have one caller. "anonymous" is whoever
@@ -49,9 +52,11 @@ func (b *begin) sameCaller(o *begin) bool {
 // sameNode reports whether one clock tells the times of two legs.
 func (b *begin) sameNode(o *begin) bool { return b.node != 0 && b.node == o.node }
 
-// sameCallee reports whether two legs go to one number.
+// sameCallee reports whether two legs go to one number, or the one to what the other
+// was diverted from.
 func (b *begin) sameCallee(o *begin) bool {
-	return alike(b.callee, o.callee) || alike(b.target, o.target) || alike(b.callee, o.target) || alike(b.target, o.callee)
+	return alike(b.callee, o.callee) || alike(b.target, o.target) || alike(b.callee, o.target) || alike(b.target, o.callee) ||
+		alike(b.callee, o.diverted) || alike(b.target, o.diverted) || alike(b.diverted, o.callee) || alike(b.diverted, o.target)
 }
 
 func alike(x, y uint64) bool { return x != 0 && x == y }
@@ -156,6 +161,7 @@ func (f *Facts) begin(domain string) begin {
 		target = f.Called
 	}
 	b := begin{caller: number(domain, f.Caller), callee: number(domain, f.Callee), target: number(domain, target), src: hashAddr(f.Src), dst: hashAddr(f.Dst)}
+	b.diverted, b.masked = number(domain, f.Diverted), isMasked(f.Caller)
 	if isNumber(f.Calling) && !isNumber(f.Caller) {
 		b.calling = number(domain, f.Calling)
 	}
@@ -163,6 +169,16 @@ func (f *Facts) begin(domain string) begin {
 		b.node = uint32(maphash.String(seed, f.Node)) | 1
 	}
 	return b
+}
+
+// isMasked reports whether a user is what stands for a number that is withheld: of
+// those there are many (RFC 3323 section 4.1.1.3).
+func isMasked(user string) bool {
+	switch strings.ToLower(user) {
+	case "anonymous", "unavailable", "unknown", "restricted", "private", "withheld":
+		return true
+	}
+	return false
 }
 
 // isNumber reports whether a user is a telephone number.
@@ -177,8 +193,9 @@ func (t *Table) number(l *Leg) {
 	f := l.source.Facts()
 	l.begin = f.begin(l.Domain)
 	t.age(l.Began)
-	for i, k := range [...]uint64{l.begin.callee, l.begin.target, l.begin.caller + 1} { // those of callers apart
-		if k <= 1 || i == 1 && k == l.begin.callee {
+	b := &l.begin
+	for i, k := range [...]uint64{b.callee, b.target, b.diverted, b.caller + 1} { // those of callers apart
+		if k <= 1 || i == 1 && k == b.callee || i == 2 && (k == b.callee || k == b.target) {
 			continue
 		}
 		list := t.numbers[k]
@@ -252,18 +269,20 @@ func (t *Table) age(now time.Time) {
 }
 
 // byNumbers looks for the leg that one which is over came out of, by numbers, time
-// and the box between them; where there is none, for another one that the box rang
+// and the box between them; where none is sure, for another one that the box rang
 // for the same call. Each leg is asked for itself: a box that rings a group, or a
 // chain of boxes, needs no choice between what goes out and what came in.
 func (t *Table) byNumbers(l *Leg, at time.Time) {
-	best, confidence := t.bestOf(l, t.fits)
-	if best == nil {
-		best, confidence = t.bestOf(l, t.siblings)
+	best, confidence := t.bestOf(l)
+	if confidence < t.opt.MinConfidence {
+		if answered, sure := t.answeredFor(l); sure > confidence {
+			t.link(l, answered, Numbers, "", sure, at)
+			return
+		}
 	}
-	if best == nil {
-		return
+	if best != nil {
+		t.link(l, best, Numbers, "", confidence, at)
 	}
-	t.link(l, best, Numbers, "", confidence, at)
 }
 
 // margin is by how much one leg fits better than another when there is no doubt.
@@ -271,9 +290,9 @@ const margin = 0.2
 
 // bestOf is the leg of another session that fits best as the one before, and better
 // than those of its own do. Where a leg of a third session fits as well, each is half
-// as likely; and where that one fits a third leg better, which is no fork of the same
-// call.
-func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) (best *Leg, confidence float64) {
+// as likely; and where that one fits a third leg as well, which is no fork of the same
+// call: of forks one is answered.
+func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 	if len(l.candidates) == 0 {
 		return nil, 0
 	}
@@ -285,8 +304,8 @@ func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) 
 			continue
 		}
 		p := o.now()
-		c := fits(o, l, &p, &is)
-		if back := fits(l, o, &is, &p); back > c || back == c && later(o, l) {
+		c := t.fits(o, l, &p, &is)
+		if back := t.fits(l, o, &is, &p); back > c || back == c && later(o, l) {
 			continue // it came out of this one
 		}
 		switch {
@@ -308,11 +327,14 @@ func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) 
 	in := best.now()
 	for _, c := range best.candidates {
 		o := c.leg
-		if o == l || o.forgotten || o.with(l) || l.forks(o) {
+		if o == l || o.forgotten || o.with(l) {
 			continue
 		}
 		p := o.now()
-		next = max(next, fits(best, o, &in, &p))
+		if l.forks(o) && (is.answer == 0 || p.answer == 0) { // another one that the box rang for the same call
+			continue
+		}
+		next = max(next, t.fits(best, o, &in, &p))
 	}
 	doubt := max(0, 1-(most-next)/margin, 1-(t.alike(l, best)-max(l.crowd, best.crowd))/margin)
 	return best, most * (1 - min(doubt, 1)/2)
@@ -353,23 +375,39 @@ func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
 // near is 1 for two times that are one, 0 for such as differ by a second.
 func near(x, y int64) float64 { return max(0, 1-time.Duration(x-y).Abs().Seconds()) }
 
-// siblings is how sure it is that a box rang two targets of one call: one
-// answered, and the other was called off then.
-func (t *Table) siblings(one, other *Leg, x, y *progress) float64 {
-	if !one.forks(other) {
-		return 0
+// answeredFor is the leg that a box rang for the same call as one that it called off
+// when that one was answered. Where two calls had one answered then, each is half as
+// likely.
+func (t *Table) answeredFor(l *Leg) (answered *Leg, confidence float64) {
+	is, next := l.now(), 0.
+	if is.answer != 0 || is.end == 0 {
+		return nil, 0
 	}
-	if x.answer == 0 {
-		x, y = y, x
+	for _, c := range l.candidates {
+		o := c.leg
+		if o.forgotten || !l.forks(o) {
+			continue
+		}
+		p := o.now()
+		if p.answer == 0 || o.with(l) {
+			continue
+		}
+		c := 0.4 + 0.3*near(p.answer, is.end)
+		if is.elsewhere {
+			c += 0.25
+		}
+		switch {
+		case c > confidence:
+			if answered != nil && !answered.with(o) {
+				next = confidence
+			}
+			answered, confidence = o, c
+		case !o.with(answered):
+			next = max(next, c)
+		}
 	}
-	if x.answer == 0 || y.answer != 0 || y.end == 0 {
-		return 0
-	}
-	c := 0.4 + 0.3*near(x.answer, y.end)
-	if y.elsewhere {
-		c += 0.25
-	}
-	return min(c, sure)
+	doubt := max(0, 1-(confidence-next)/margin)
+	return answered, min(confidence, sure) * (1 - doubt/2)
 }
 
 // atOneTime is how far apart a box sends the INVITEs that ring a group.
@@ -379,22 +417,26 @@ const atOneTime = time.Second
 // between the legs, two at least; of two legs from one box, that it has one
 // caller ring both at one time.
 func (t *Table) begins(in, out *Leg) float64 {
-	if d := out.Began.Sub(in.Began); d < -slack || d > t.opt.Window {
+	i, o, d := &in.begin, &out.begin, out.Began.Sub(in.Began)
+	if d > t.opt.Window || d < -slack || d < 0 && i.sameNode(o) {
 		return 0
 	}
-	i, o := &in.begin, &out.begin
 	c := 0.
 	if i.sameCallee(o) {
 		c += 0.3
 	}
-	if i.sameCaller(o) {
+	switch {
+	case !i.sameCaller(o):
+	case i.masked && o.masked && (i.calling == 0 || o.calling == 0):
+		c += 0.1
+	default:
 		c += 0.2
 	}
 	switch {
 	case alike(i.dst, o.src):
 		c += 0.2
 	case alike(i.src, o.src):
-		if !i.sameCaller(o) || out.Began.Sub(in.Began).Abs() > atOneTime {
+		if !i.sameCaller(o) || d.Abs() > atOneTime {
 			return 0 // two calls of one host
 		}
 		return likely
