@@ -2,6 +2,7 @@ package analyzer
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
@@ -72,21 +73,26 @@ func (a *Analyzer) linkMedia(ep *dialog.Endpoint) {
 		if o.Call == ep.Call || o.Owner != ep.Owner || o.NAT || ep.NAT {
 			continue
 		}
-		if other := otherEnd(ep); other.IsValid() && other == otherEnd(o) && !usedAgain(o.Call, ep.Call) {
-			a.legs.Pair(a.legOf(ep.Call), a.legOf(o.Call), ep.Since)
+		if other, ok := otherEnd(ep, o); ok && !usedAgain(o.Call, ep.Call) {
+			a.legs.Pair(a.legOf(ep.Call), a.legOf(o.Call), ep.Addr.Addr(), other.Addr(), ep.Since)
 		}
 	}
 }
 
-// otherEnd is the address that the opposite side first announced for the same
-// kind of media.
-func otherEnd(ep *dialog.Endpoint) netip.AddrPort {
-	for _, o := range ep.Call.Endpoints {
-		if o.Owner != ep.Owner && o.Media == ep.Media && !o.NAT {
-			return o.Addr
+// otherEnd is the address that the opposite sides of two calls both announced for the
+// same kind of media, be it by a re-INVITE.
+func otherEnd(x, y *dialog.Endpoint) (netip.AddrPort, bool) {
+	for _, o := range x.Call.Endpoints {
+		if o.Owner == x.Owner || o.Media != x.Media || o.NAT || !o.Addr.IsValid() {
+			continue
+		}
+		if slices.ContainsFunc(y.Call.Endpoints, func(p *dialog.Endpoint) bool {
+			return p.Owner == o.Owner && p.Media == o.Media && p.Addr == o.Addr && !p.NAT
+		}) {
+			return o.Addr, true
 		}
 	}
-	return netip.AddrPort{}
+	return netip.AddrPort{}, false
 }
 
 // usedAgain reports whether one of two calls was up, or over, before the other

@@ -3,11 +3,13 @@ package analyzer
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
+	"github.com/earshot-voip/earshot/internal/record"
 )
 
 var boxSIP = addr("192.0.2.30:5060")
@@ -97,6 +99,22 @@ func TestSameMedia(t *testing.T) {
 			f.bye(9, one)
 			f.bye(9.1, two)
 		}, "one"},
+		{"media is let pass by in the end", func(f *feed) {
+			one, two := newDialled("one"), newDialled("two")
+			one.b, one.bRTP, two.a, two.aRTP = boxSIP, "192.0.2.30:8000", boxSIP, "192.0.2.30:8002"
+			f.invite(0, one)
+			f.invite(0.1, two)
+			f.answer(1, two)
+			f.answer(1.1, one)
+			one.bRTP, two.aRTP = two.bRTP, one.aRTP
+			for _, d := range []*dialled{one, two} {
+				d.cseq++
+				f.sip(2, d.a, d.b, "INVITE sip:bob@example.com SIP/2.0", d.id, "A/B", d.cseq, "INVITE", sdp(d.aRTP))
+				f.answer(2.1, d)
+			}
+			f.bye(9, one)
+			f.bye(9.1, two)
+		}, "one"},
 		{"a load generator rings two at a time", func(f *feed) {
 			one, two := newDialled("one"), newDialled("two")
 			f.invite(0, one)
@@ -127,6 +145,9 @@ func TestSameMedia(t *testing.T) {
 		f.end()
 		if got := f.call(t, "two").SessionID; got != c.want {
 			t.Errorf("%s: session_id %s, want %s", c.name, got, c.want)
+		}
+		if media := slices.ContainsFunc(f.links, func(l *record.Link) bool { return l.Method == "media" }); media != (c.want == "one") {
+			t.Errorf("%s: linked by media: %v", c.name, media)
 		}
 	}
 }

@@ -185,6 +185,39 @@ func TestLate(t *testing.T) {
 	b.want(t, "")
 }
 
+// TestPair: both legs announce one pair of addresses; private ones are the same at
+// many customers.
+func TestPair(t *testing.T) {
+	ip := netip.MustParseAddr
+	for _, c := range []struct {
+		name                   string
+		src1, dst1, src2, dst2 string
+		a, b, want             string
+	}{
+		{"public addresses", "198.51.100.1", "192.0.2.1", "192.0.2.2", "203.0.113.1", "198.51.100.1", "203.0.113.1", "b>a media a 2"},
+		{"through a box", "198.51.100.1", "192.0.2.1", "192.0.2.1", "203.0.113.1", "192.168.1.10", "192.168.1.20", "b>a media a 2"},
+		{"two customers", "198.51.100.1", "192.0.2.1", "198.51.100.2", "192.0.2.2", "192.168.1.10", "192.168.1.20", "b>a media likely 0.50"},
+		{"two hosts with containers", "10.2.0.1", "10.3.0.1", "10.2.0.2", "10.3.0.2", "172.17.0.2", "172.17.0.2", "b>a media likely 0.50"},
+		{"shared address space", "198.51.100.1", "192.0.2.1", "198.51.100.2", "192.0.2.2", "100.64.0.1", "169.254.0.1", "b>a media likely 0.50"},
+		{"unique local addresses", "2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "fd00::1", "fd00::2", "b>a media likely 0.50"},
+		{"one of them is public", "198.51.100.1", "192.0.2.1", "198.51.100.2", "192.0.2.2", "192.168.1.10", "203.0.113.9", "b>a media a 2"},
+		{"all in one network", "10.2.0.1", "10.3.0.1", "10.3.0.2", "10.2.0.2", "10.2.0.1", "10.2.0.2", "b>a media a 2"},
+	} {
+		b := newBench()
+		var legs []*Leg
+		for i, ends := range [][2]string{{c.src1, c.dst1}, {c.src2, c.dst2}} {
+			f := &told{Start: at(float64(i)), Src: ip(ends[0]), Dst: ip(ends[1])}
+			l := b.Leg("default", string(rune('a'+i)), f.Start, f)
+			b.Invite(l, message("INVITE sip:bob@example.com SIP/2.0", l.CallID), f.Src, f.Dst, f.Start)
+			legs = append(legs, l)
+		}
+		b.Pair(legs[1], legs[0], ip(c.a), ip(c.b), at(2))
+		if got := b.says(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestStream(t *testing.T) {
 	const phone, box, peer, outside, ptime = 1, 2, 3, 4, 20 * time.Millisecond
 	for _, c := range []struct {

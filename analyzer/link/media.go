@@ -6,14 +6,48 @@ import (
 	"time"
 )
 
-// Pair takes the media addresses of two legs: both announce what the other
-// does, so that a box between them lets media pass by. Two calls between the same
-// hosts use the same ports, as load generators do.
-func (t *Table) Pair(l, o *Leg, at time.Time) {
+// Pair takes the media addresses of two legs: both announce what the other does, so
+// that a box between them lets media pass by. Two calls between the same hosts use the
+// same ports, as load generators do; and every customer has private addresses, which
+// are the same at many.
+func (t *Table) Pair(l, o *Leg, a, b netip.Addr, at time.Time) {
 	if alike(l.begin.src, o.begin.src) || alike(l.begin.dst, o.begin.dst) {
 		return
 	}
-	t.link(l, o, Media, "", sure, at)
+	confidence := sure
+	if private(a) != nil && private(b) != nil && !l.outOf(o) && !o.outOf(l) && !(l.within(a) && o.within(a)) {
+		confidence = even
+	}
+	t.link(l, o, Media, "", confidence, at)
+}
+
+// privates are the address spaces that everybody has.
+var privates = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), // RFC 1918
+	netip.MustParsePrefix("100.64.0.0/10"),                                      // RFC 6598
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"), // RFC 3927, RFC 4291
+	netip.MustParsePrefix("fc00::/7"), // RFC 4193
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+}
+
+// private is the private address space that an address is of, nil where it is of none.
+func private(a netip.Addr) *netip.Prefix {
+	for i := range privates {
+		if privates[i].Contains(a.Unmap()) {
+			return &privates[i]
+		}
+	}
+	return nil
+}
+
+// within reports whether both ends of a leg signal from the private address space of
+// an address.
+func (l *Leg) within(a netip.Addr) bool {
+	if l.source == nil {
+		return false
+	}
+	f, space := l.source.Facts(), private(a)
+	return private(f.Src) == space && private(f.Dst) == space
 }
 
 // Stream is an RTP stream of a leg.
