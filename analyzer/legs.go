@@ -43,7 +43,7 @@ func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 		case method == "REFER":
 			a.legs.ReferAnswered(a.legOf(c), m, p.Time)
 		case method == "INVITE" && m.Status < 300:
-			a.legs.Answered(a.legOf(c), p.Time)
+			a.legs.Answered(a.legOf(c), m, p.Time)
 		}
 		return
 	}

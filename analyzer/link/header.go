@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/sip"
@@ -15,8 +17,8 @@ type Rule struct {
 	// CallID is set when its value is the Call-ID of another leg; else all
 	// legs of a call have the same value.
 	CallID bool
-	// Match finds the value within the header: its first group, or all that it
-	// matches. nil is the whole header.
+	// Match finds the values within the header, wherever it matches: its first group,
+	// or all that it matches. nil is the whole header.
 	Match *regexp.Regexp
 }
 
@@ -24,9 +26,9 @@ type Rule struct {
 // it.
 func DefaultRules() []Rule {
 	return []Rule{
-		// RFC 7989: the caller's half stays the same at every hop. The nil UUID
-		// names nobody.
-		{Name: "Session-ID", Match: regexp.MustCompile(`^\s*([0-9a-fA-F]{32})`)},
+		// RFC 7989: the halves of both ends stay the same at every hop, each of them
+		// first in what its own end sends. The nil UUID names nobody.
+		{Name: sessionID, Match: regexp.MustCompile(`[0-9a-fA-F]{32}`)},
 		{Name: "P-Charging-Vector", Match: regexp.MustCompile(`icid-value\s*=\s*"?([^";,\s]+)`)}, // RFC 7315
 		{Name: "X-CID", CallID: true},
 		{Name: "X-Call-ID", CallID: true},
@@ -37,24 +39,26 @@ func DefaultRules() []Rule {
 	}
 }
 
-// value is what a header says by the rule; nil where it says nothing.
-func (r *Rule) value(header []byte) []byte {
-	v := bytes.TrimSpace(header)
+// sessionID is the header whose values responses have, too: the half of whoever
+// answers (RFC 7989 section 6).
+const sessionID = "Session-ID"
+
+// maxValues is how many values of one header are read.
+const maxValues = 4
+
+// values are what a header says by the rule.
+func (r *Rule) values(header []byte) [][]byte {
+	found := [][][]byte{{bytes.TrimSpace(header)}}
 	if r.Match != nil {
-		m := r.Match.FindSubmatch(v)
-		switch {
-		case m == nil:
-			return nil
-		case len(m) > 1:
-			v = m[1]
-		default:
-			v = m[0]
+		found = r.Match.FindAllSubmatch(found[0][0], maxValues)
+	}
+	var values [][]byte
+	for _, groups := range found {
+		if v := groups[min(1, len(groups)-1)]; len(v) <= 512 && !isPlaceholder(v) {
+			values = append(values, v)
 		}
 	}
-	if len(v) > 512 || isPlaceholder(v) {
-		return nil
-	}
-	return v
+	return values
 }
 
 // isPlaceholder reports whether a value is what boxes write that have none.
@@ -85,12 +89,12 @@ func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
 		for header := range m.ValuesName(r.Name) {
-			switch v := r.value(header); {
-			case v == nil:
-			case r.CallID:
-				t.names(v, &naming{by: l, method: Header, detail: r.Name}, at)
-			default:
-				t.shares(l, hash('h', l.Domain, []byte(r.Name), bytes.ToLower(v)), r.Name, at)
+			for _, v := range r.values(header) {
+				if r.CallID {
+					t.names(v, &naming{by: l, method: Header, detail: r.Name}, at)
+				} else {
+					t.shares(l, r.key(l.Domain, v), r.Name, at)
+				}
 			}
 		}
 	}
@@ -104,4 +108,26 @@ func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time
 }
 
 // Answered takes a 2xx to a leg's INVITE.
-func (t *Table) Answered(l *Leg, at time.Time) { t.settleNamed(l, false, at) }
+func (t *Table) Answered(l *Leg, m *sip.Message, at time.Time) {
+	t.settleNamed(l, false, at)
+	for i := range t.opt.Headers {
+		r := &t.opt.Headers[i]
+		if r.CallID || !strings.EqualFold(r.Name, sessionID) {
+			continue
+		}
+		for header := range m.ValuesName(r.Name) {
+			for _, v := range r.values(header) {
+				key := r.key(l.Domain, v)
+				if e := l.more(); !slices.Contains(e.keys, key) && len(e.answers) < maxValues {
+					e.answers = append(e.answers, key)
+				}
+				t.shares(l, key, r.Name, at)
+			}
+		}
+	}
+}
+
+// key is that of a value among Table.keys.
+func (r *Rule) key(domain string, value []byte) uint64 {
+	return hash('h', domain, []byte(r.Name), bytes.ToLower(value))
+}

@@ -120,6 +120,7 @@ type Leg struct {
 // evidences are what few legs have.
 type evidences struct {
 	keys     []uint64 // of Table.keys that it is under
+	answers  []uint64 // of keys, those that its callee said first
 	mentions []uint64 // of Table.mentions
 	namings  []*naming
 	sharings []*sharing

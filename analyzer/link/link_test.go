@@ -68,11 +68,11 @@ func (b *bench) between(from, to int, id string, when float64, f *told, headers 
 }
 
 // final plays the final response to the INVITE of a leg, and writes it.
-func (b *bench) final(l *Leg, when float64, status uint16) {
+func (b *bench) final(l *Leg, when float64, status uint16, headers ...string) {
 	f := l.source.(*told)
 	if f.Status = status; status < 300 {
 		f.Answer = at(when)
-		b.Answered(l, f.Answer)
+		b.Answered(l, message("SIP/2.0 200 OK", l.CallID, headers...), f.Answer)
 		return
 	}
 	f.End = at(when)

@@ -89,24 +89,6 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// box is the host between two legs: the later one begins there, and the earlier
-// one does not. An end that transfers, or is transferred, is no such box.
-func box(l, o *Leg, method Method) netip.Addr {
-	var at netip.Addr
-	switch {
-	case method == Dialog || method == Refer:
-	case l.source != nil:
-		at = l.source.Facts().Src
-	case o.source != nil && l.begin.src == o.begin.dst:
-		at = o.source.Facts().Dst
-	}
-	is := hashAddr(at)
-	if is == o.begin.src || method == Numbers && is != o.begin.dst {
-		return netip.Addr{}
-	}
-	return at
-}
-
 const (
 	// maxCandidates is how many legs are kept to compare a leg with: of more
 	// that had the same number at the same time none could be told from the rest.

@@ -38,3 +38,28 @@ func (l *Leg) outOf(o *Leg) bool { return l.begin.src != o.begin.src && o.reache
 func (l *Leg) besides(o *Leg) bool {
 	return l.reached(o.begin.dst) || o.reached(l.begin.dst)
 }
+
+// box is the host between two legs: one of them begins there, and the other one does
+// not. Which one that is the hosts tell; where they do not, it is the later one. An
+// end that transfers, or is transferred, is no such box.
+func box(l, o *Leg, method Method) netip.Addr {
+	if method == Dialog || method == Refer {
+		return netip.Addr{}
+	}
+	in, out := o, l
+	if !out.outOf(in) && in.outOf(out) { // by clocks that differ
+		in, out = out, in
+	}
+	var at netip.Addr
+	switch {
+	case out.source != nil:
+		at = out.source.Facts().Src
+	case in.source != nil && out.begin.src == in.begin.dst:
+		at = in.source.Facts().Dst
+	}
+	is := hashAddr(at)
+	if is == in.begin.src || method == Numbers && is != in.begin.dst {
+		return netip.Addr{}
+	}
+	return at
+}

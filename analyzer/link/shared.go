@@ -42,7 +42,7 @@ func (t *Table) shares(l *Leg, key uint64, detail string, at time.Time) {
 	}
 	t.keys[key], e.keys = append(have, l), append(e.keys, key)
 	nearest := nearestOf(l, have, func(o *Leg) bool { return l.outOf(o) && !later(o, l) && !t.before(o, l) }) // it came out of that one
-	if nearest == nil && slices.ContainsFunc(have, func(o *Leg) bool { return t.kinship(o, l) == strangers }) {
+	if nearest == nil && slices.ContainsFunc(have, func(o *Leg) bool { return t.kinship(o, l, key) == strangers }) {
 		t.use(key)
 	}
 	if t.uses[key] > 0 {
@@ -61,7 +61,7 @@ func (t *Table) shares(l *Leg, key uint64, detail string, at time.Time) {
 		if o == nearest || nearest != nil && o.with(l) {
 			continue
 		}
-		switch t.kinship(o, l) {
+		switch t.kinship(o, l, key) {
 		case legs:
 			t.link(l, o, Header, detail, certain, at)
 			nearest = o
@@ -85,7 +85,7 @@ func nearestOf(l *Leg, of []*Leg, which func(*Leg) bool) (nearest *Leg) {
 }
 
 // kinship is what it says of two legs that they share a value.
-func (t *Table) kinship(o, l *Leg) kinship {
+func (t *Table) kinship(o, l *Leg, key uint64) kinship {
 	if later(o, l) {
 		o, l = l, o
 	}
@@ -95,6 +95,8 @@ func (t *Table) kinship(o, l *Leg) kinship {
 		return perhaps
 	case l.outOf(o) || o.outOf(l) && after <= atOneTime && !i.sameNode(n):
 		return legs
+	case alike(i.src, n.src) && o.answeredWith(key) && !l.answeredWith(key) && !t.before(o, l):
+		return legs // who calls both introduces the one to the other (RFC 3725)
 	case alike(i.src, n.src) && l.besides(o): // two calls between the same hosts
 		if o.triedBefore(l) || after <= atOneTime && i.sameCaller(n) && !i.sameCallee(n) {
 			return perhaps // it tries again, or a group rings behind a proxy
@@ -112,6 +114,9 @@ func (t *Table) kinship(o, l *Leg) kinship {
 	}
 	return strangers
 }
+
+// answeredWith reports whether a value of a leg comes from who answered.
+func (l *Leg) answeredWith(key uint64) bool { return slices.Contains(l.evidence.answers, key) }
 
 // settleShared links what had to wait until a leg was over.
 func (t *Table) settleShared(l *Leg, at time.Time) {

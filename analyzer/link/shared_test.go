@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -132,6 +133,34 @@ func TestSharedHeader(t *testing.T) {
 		b.settleShared(x, at(200))
 		if got := b.says(); got != c.ending {
 			t.Errorf("%s: in the end %q, want %q", c.name, got, c.ending)
+		}
+	}
+}
+
+// TestSessionID: both halves are of one call, be they in an INVITE or in its answer;
+// and who calls two parties gives the one the half with which the other answered.
+func TestSessionID(t *testing.T) {
+	const x, y, z, null = "ab30317f1a784dc48ff824d0d3715d86", "47755a9de7794ba387653f2099600ef2", "a55a9de7794ba387653f2099600ef247", "00000000000000000000000000000000"
+	id := func(local, remote string) string { return "Session-ID: " + local + ";remote=" + remote }
+	for _, c := range []struct {
+		name          string
+		one, two      [2]int
+		first, answer string
+		second, last  string
+		want          string
+	}{
+		{"the box has a half of its own", [2]int{1, 2}, [2]int{2, 3}, id(x, null), "", id(y, x), "", "b>a header/Session-ID a 2"},
+		{"the callee's half comes back", [2]int{1, 2}, [2]int{2, 3}, id(x, null), id(y, x), id(z, null), id(y, z), "b>a header/Session-ID a 2"},
+		{"two parties are called", [2]int{2, 1}, [2]int{2, 3}, id(x, null), id(y, x), id(y, null), "", "b>a header/Session-ID a 2"},
+		{"one who always answers so is called by two", [2]int{1, 2}, [2]int{4, 2}, id(x, null), id(y, x), id(z, null), id(y, z), "b>a header/Session-ID likely 0.50"},
+		{"two calls", [2]int{1, 2}, [2]int{2, 3}, id(x, null), id(y, x), id(z, null), id(strings.Repeat("7", 32), z), ""},
+	} {
+		b := newBench()
+		a := b.between(c.one[0], c.one[1], "a", 0, &told{}, c.first)
+		b.final(a, 1, 200, c.answer)
+		b.final(b.between(c.two[0], c.two[1], "b", 1.2, &told{}, c.second), 3, 200, c.last)
+		if got := b.says(); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }
