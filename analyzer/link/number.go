@@ -257,8 +257,8 @@ func (t *Table) age(now time.Time) {
 func (t *Table) byNumbers(l *Leg, at time.Time) {
 	best, confidence := t.bestOf(l)
 	if confidence < t.opt.MinConfidence {
-		if answered, sure := t.answeredFor(l); sure > confidence {
-			t.link(l, answered, Numbers, "", sure, at)
+		if answered, c := t.answeredFor(l); c > max(confidence, even) {
+			t.link(l, answered, Numbers, "", c, at)
 			return
 		}
 	}
@@ -362,7 +362,7 @@ func near(x, y int64) float64 { return max(0, 1-time.Duration(x-y).Abs().Seconds
 // likely.
 func (t *Table) answeredFor(l *Leg) (answered *Leg, confidence float64) {
 	is, next := l.now(), 0.
-	if is.answer != 0 || is.end == 0 {
+	if l.joined != nil || is.answer != 0 || is.end == 0 || is.status != 487 && !is.elsewhere {
 		return nil, 0
 	}
 	for _, c := range l.candidates {
@@ -371,7 +371,7 @@ func (t *Table) answeredFor(l *Leg) (answered *Leg, confidence float64) {
 			continue
 		}
 		p := o.now()
-		if p.answer == 0 || o.with(l) {
+		if p.answer == 0 || near(p.answer, is.end) == 0 || o.with(l) {
 			continue
 		}
 		c := 0.4 + 0.3*near(p.answer, is.end)
@@ -388,8 +388,11 @@ func (t *Table) answeredFor(l *Leg) (answered *Leg, confidence float64) {
 			next = max(next, c)
 		}
 	}
-	doubt := max(0, 1-(confidence-next)/margin)
-	return answered, min(confidence, sure) * (1 - doubt/2)
+	if answered == nil {
+		return nil, 0
+	}
+	doubt := max(0, 1-(confidence-next)/margin, 1-(t.alike(l, answered)-max(l.crowd, answered.crowd))/margin)
+	return answered, min(confidence, sure) * (1 - min(doubt, 1)/2)
 }
 
 // atOneTime is how far apart a box sends the INVITEs that ring a group.
@@ -422,7 +425,7 @@ func (t *Table) begins(in, out *Leg) float64 {
 			return 0 // two calls of one host
 		}
 		return likely
-	case alike(i.dst, o.dst): // two calls to one host
+	case alike(i.dst, o.dst), alike(i.src, o.dst): // two calls to one host, or to where the first one began
 		return 0
 	}
 	if c < 0.4 {
