@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// sharing is that two legs have one value in a header, but no host in common: their
-// box has an address on each side, or the value is a constant of their makers. It
-// waits until one of them is over, in which time a constant shows itself.
+// sharing is that two legs have one value in a header, but nothing more that shows
+// them to be of one call: their box has an address on each side, or rings a group, or
+// the value is a constant of its maker. It waits until one of them is over, in which
+// time a constant shows itself.
 type sharing struct {
 	one, other *Leg
 	key        uint64
@@ -102,9 +103,17 @@ func (t *Table) kinship(o, l *Leg, key uint64) kinship {
 			return perhaps // it tries again, or a group rings behind a proxy
 		}
 		return strangers
+	case alike(i.src, n.src) && i.sameCaller(n) && !o.triedBefore(l):
+		switch {
+		case after <= atOneTime:
+			return apart // a group, where no more than one answers
+		case o.now().answer != 0:
+			return strangers // its caller is connected
+		}
+		return perhaps
 	case alike(i.src, n.src) && i.sameCaller(n), alike(i.dst, n.dst) && i.sameCaller(n) && i.sameCallee(n):
 		if after <= atOneTime || o.triedBefore(l) {
-			return legs // a group, or one way after the other
+			return legs // one way after the other
 		}
 		return perhaps
 	case alike(i.src, n.src) || alike(i.dst, n.dst) || t.before(o, l):
@@ -126,6 +135,9 @@ func (t *Table) settleShared(l *Leg, at time.Time) {
 	for _, s := range l.evidence.sharings {
 		if s.one.with(s.other) {
 			continue
+		}
+		if alike(s.one.begin.src, s.other.begin.src) && s.one.now().answer != 0 && s.other.now().answer != 0 {
+			t.use(s.key) // two calls, no group
 		}
 		confidence := float64(certain)
 		if t.uses[s.key] > 0 {

@@ -68,6 +68,9 @@ func TestConstantHeader(t *testing.T) {
 		{"unlike phones of one box", func(b *bench, i int) []*Leg {
 			return []*Leg{b.between(10+i, 2, fmt.Sprint(i), float64(i), &told{Caller: fmt.Sprint(100 + i)}, header)}
 		}},
+		{"one number of one box", func(b *bench, i int) []*Leg {
+			return []*Leg{b.between(1, 110+i, fmt.Sprint(i), float64(i)*0.5, &told{Caller: "100"}, header)}
+		}},
 		{"unlike phones, all at once", func(b *bench, i int) []*Leg {
 			return []*Leg{b.between(10+i, 110+i, fmt.Sprint(i), float64(i), &told{Caller: fmt.Sprint(100 + i), Callee: fmt.Sprint(200 + i)}, header)}
 		}},
@@ -117,7 +120,10 @@ func TestSharedHeader(t *testing.T) {
 		{"long after the call was over", [2]int{1, 2}, [2]int{2, 3}, told{End: at(5)}, told{}, 100, "b>a header/Cisco-Guid likely 0.50", ""},
 		{"through a box with an address on each side", [2]int{1, 2}, [2]int{4, 3}, told{}, told{}, 1, "", "b>a header/Cisco-Guid a 2"},
 		{"another call elsewhere", [2]int{1, 2}, [2]int{4, 3}, told{Caller: "100"}, told{Caller: "101"}, 30, "b>a header/Cisco-Guid likely 0.50", ""},
-		{"a group", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100"}, told{Caller: "100"}, 0.1, "b>a header/Cisco-Guid a 2", ""},
+		{"a group", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100"}, told{Caller: "100"}, 0.1, "", "b>a header/Cisco-Guid a 2"},
+		{"a group of which one answered", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100", End: at(3)}, told{Caller: "100", Answer: at(2)}, 0.1, "", "b>a header/Cisco-Guid a 2"},
+		{"two calls of one number at one time", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100", Answer: at(1)}, told{Caller: "100", Answer: at(2)}, 0.1, "", "b>a header/Cisco-Guid likely 0.50"},
+		{"a call of the same number beside another", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100", Answer: at(1)}, told{Caller: "100"}, 2, "b>a header/Cisco-Guid likely 0.50", ""},
 		{"the next target, since the first one was busy", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100", End: at(1)}, told{Caller: "100"}, 2, "b>a header/Cisco-Guid a 2", ""},
 		{"the next call of one phone", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100", Answer: at(1), End: at(5)}, told{Caller: "100"}, 20, "b>a header/Cisco-Guid likely 0.50", ""},
 		{"two calls of one box", [2]int{1, 2}, [2]int{1, 3}, told{Caller: "100"}, told{Caller: "101"}, 0.1, "b>a header/Cisco-Guid likely 0.50", ""},
