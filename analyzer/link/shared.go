@@ -58,6 +58,7 @@ func (t *Table) shares(l *Leg, key uint64, detail string, at time.Time) {
 	if nearest != nil {
 		t.link(l, nearest, Header, detail, certain, at)
 	}
+	var waits []*Leg
 	for _, o := range have {
 		if o == nearest || nearest != nil && o.with(l) {
 			continue
@@ -66,12 +67,15 @@ func (t *Table) shares(l *Leg, key uint64, detail string, at time.Time) {
 		case legs:
 			t.link(l, o, Header, detail, certain, at)
 			nearest = o
-		case apart:
-			s := &sharing{l, o, key, detail}
-			e.sharings, o.more().sharings = append(e.sharings, s), append(o.more().sharings, s)
+		case apart: // the nearest of them is enough, since that one has its own nearest
+			waits = append(waits, o)
 		case perhaps, strangers:
 			t.link(l, o, Header, detail, even, at)
 		}
+	}
+	if o := nearestOf(l, waits, func(o *Leg) bool { return !o.with(l) }); o != nil {
+		s := &sharing{l, o, key, detail}
+		e.sharings, o.more().sharings = append(e.sharings, s), append(o.more().sharings, s)
 	}
 }
 

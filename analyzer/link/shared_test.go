@@ -46,6 +46,30 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// TestGroupAlone: a box rings fifty phones, and the leg of the caller is not seen.
+func TestGroupAlone(t *testing.T) {
+	b := newBench()
+	var legs []*Leg
+	for i := range 50 {
+		f := &told{Caller: "100", Callee: fmt.Sprint(300 + i), End: at(5), Status: 487}
+		if i == 20 {
+			f = &told{Caller: "100", Callee: "320", Answer: at(5)}
+		}
+		legs = append(legs, b.between(2, 100+i, fmt.Sprint("phone", i), float64(i)*0.01, f, "Cisco-Guid: 1-2-3-4"))
+	}
+	for _, l := range legs {
+		if len(l.evidence.sharings) > 2 {
+			t.Fatalf("%s waits for %d legs", l.CallID, len(l.evidence.sharings))
+		}
+	}
+	for _, l := range legs {
+		b.settleShared(l, at(6))
+	}
+	if n := legs[20].Legs(); n != 50 {
+		t.Errorf("%d legs", n)
+	}
+}
+
 // TestConstantHeader: a box that fills a header with a constant does so however far
 // its calls are apart, and through whatever they go.
 func TestConstantHeader(t *testing.T) {
