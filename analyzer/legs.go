@@ -2,6 +2,8 @@ package analyzer
 
 import (
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/analyzer/link"
@@ -22,10 +24,13 @@ type source dialog.Call
 func (s *source) Facts() link.Facts {
 	o := (*dialog.Call)(s).Outline()
 	return link.Facts{
-		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Calling: o.Calling, Called: o.Called, Src: o.Src, Dst: o.Dst,
-		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere,
+		Caller: o.Caller, Callee: o.Callee, Target: o.RequestUser, Calling: o.Calling, Called: o.Called, Diverted: o.Diverted, Src: o.Src, Dst: o.Dst,
+		Start: o.Start, Answer: o.Answer, End: o.End, Status: o.Status, Elsewhere: o.Elsewhere, Node: o.Node,
 	}
 }
+
+// Dialog reports whether two tags are those of a dialog of the call's Call-ID.
+func (s *source) Dialog(tag, other string) bool { return (*dialog.Call)(s).HasTags(tag, other) }
 
 // linkSIP takes what a message says of other legs.
 func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
@@ -33,8 +38,12 @@ func (a *Analyzer) linkSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 		return
 	}
 	if !m.Request {
-		if c != nil && string(m.CSeqMethod()) == "REFER" {
-			a.legs.ReferAnswered(a.legOf(c), m)
+		switch method := string(m.CSeqMethod()); {
+		case c == nil || m.Status < 200:
+		case method == "REFER":
+			a.legs.ReferAnswered(a.legOf(c), m, p.Time)
+		case method == "INVITE" && m.Status < 300:
+			a.legs.Answered(a.legOf(c), m, p.Time)
 		}
 		return
 	}
@@ -64,21 +73,26 @@ func (a *Analyzer) linkMedia(ep *dialog.Endpoint) {
 		if o.Call == ep.Call || o.Owner != ep.Owner || o.NAT || ep.NAT {
 			continue
 		}
-		if other := otherEnd(ep); other.IsValid() && other == otherEnd(o) && !usedAgain(o.Call, ep.Call) {
-			a.legs.Pair(a.legOf(ep.Call), a.legOf(o.Call), ep.Since)
+		if other, ok := otherEnd(ep, o); ok && !usedAgain(o.Call, ep.Call) {
+			a.legs.Pair(a.legOf(ep.Call), a.legOf(o.Call), ep.Addr.Addr(), other.Addr(), ep.Since)
 		}
 	}
 }
 
-// otherEnd is the address that the opposite side first announced for the same
-// kind of media.
-func otherEnd(ep *dialog.Endpoint) netip.AddrPort {
-	for _, o := range ep.Call.Endpoints {
-		if o.Owner != ep.Owner && o.Media == ep.Media && !o.NAT {
-			return o.Addr
+// otherEnd is the address that the opposite sides of two calls both announced for the
+// same kind of media, be it by a re-INVITE.
+func otherEnd(x, y *dialog.Endpoint) (netip.AddrPort, bool) {
+	for _, o := range x.Call.Endpoints {
+		if o.Owner == x.Owner || o.Media != x.Media || o.NAT || !o.Addr.IsValid() {
+			continue
+		}
+		if slices.ContainsFunc(y.Call.Endpoints, func(p *dialog.Endpoint) bool {
+			return p.Owner == o.Owner && p.Media == o.Media && p.Addr == o.Addr && !p.NAT
+		}) {
+			return o.Addr, true
 		}
 	}
-	return netip.AddrPort{}
+	return netip.AddrPort{}, false
 }
 
 // usedAgain reports whether one of two calls was up, or over, before the other
@@ -99,9 +113,11 @@ func (a *Analyzer) linkStream(s *stream) {
 	if a.opt.Link.Off {
 		return
 	}
-	a.legs.Stream(a.legOf(s.tie.call), link.Stream{
-		SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first,
-	})
+	is := link.Stream{SSRC: s.key.ssrc, Src: s.key.src.Addr(), Dst: s.key.dst.Addr(), FromCaller: s.tie.from == dialog.A, First: s.first}
+	if s.firstSeq != 0 {
+		is.Seq, is.Ptime = uint16(s.firstSeq), time.Duration(s.ptimeMs*float64(time.Millisecond))
+	}
+	a.legs.Stream(a.legOf(s.tie.call), is)
 }
 
 // sessionOf is the session of a call whose row is about to be written.

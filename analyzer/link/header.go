@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/sip"
@@ -15,8 +17,8 @@ type Rule struct {
 	// CallID is set when its value is the Call-ID of another leg; else all
 	// legs of a call have the same value.
 	CallID bool
-	// Match finds the value within the header: its first group, or all that it
-	// matches. nil is the whole header.
+	// Match finds the values within the header, wherever it matches: its first group,
+	// or all that it matches. nil is the whole header.
 	Match *regexp.Regexp
 }
 
@@ -24,9 +26,9 @@ type Rule struct {
 // it.
 func DefaultRules() []Rule {
 	return []Rule{
-		// RFC 7989: the caller's half stays the same at every hop. The nil UUID
-		// names nobody.
-		{Name: "Session-ID", Match: regexp.MustCompile(`^\s*([0-9a-fA-F]{32})`)},
+		// RFC 7989: the halves of both ends stay the same at every hop, each of them
+		// first in what its own end sends. The nil UUID names nobody.
+		{Name: sessionID, Match: regexp.MustCompile(`[0-9a-fA-F]{32}`)},
 		{Name: "P-Charging-Vector", Match: regexp.MustCompile(`icid-value\s*=\s*"?([^";,\s]+)`)}, // RFC 7315
 		{Name: "X-CID", CallID: true},
 		{Name: "X-Call-ID", CallID: true},
@@ -37,68 +39,95 @@ func DefaultRules() []Rule {
 	}
 }
 
-// value is what a header says by the rule; nil where it says nothing.
-func (r *Rule) value(header []byte) []byte {
-	v := bytes.TrimSpace(header)
+// sessionID is the header whose values responses have, too: the half of whoever
+// answers (RFC 7989 section 6).
+const sessionID = "Session-ID"
+
+// maxValues is how many values of one header are read.
+const maxValues = 4
+
+// values are what a header says by the rule.
+func (r *Rule) values(header []byte) [][]byte {
+	found := [][][]byte{{bytes.TrimSpace(header)}}
 	if r.Match != nil {
-		m := r.Match.FindSubmatch(v)
-		switch {
-		case m == nil:
-			return nil
-		case len(m) > 1:
-			v = m[1]
-		default:
-			v = m[0]
+		found = r.Match.FindAllSubmatch(found[0][0], maxValues)
+	}
+	var values [][]byte
+	for _, groups := range found {
+		if v := groups[min(1, len(groups)-1)]; len(v) <= 512 && !isPlaceholder(v) {
+			values = append(values, v)
 		}
 	}
-	if len(v) > 512 || len(bytes.Trim(v, "0-")) == 0 { // nothing, or a nil UUID
-		return nil
+	return values
+}
+
+// isPlaceholder reports whether a value is what boxes write that have none.
+func isPlaceholder(v []byte) bool {
+	v = bytes.ToLower(bytes.Trim(v, "\"'<>{}[]() \t"))
+	switch string(v) {
+	case "none", "null", "nil", "n/a", "na", "unknown", "undefined":
+		return true
 	}
-	return v
+	return len(bytes.Trim(bytes.TrimPrefix(v, []byte("0x")), "0-")) == 0 // nothing, or a nil UUID
 }
 
 // Invite takes a leg's first INVITE, at each hop.
 func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time) {
-	if !l.invited { // else it is the same INVITE at another hop
+	first := !l.invited // else it is the same INVITE at another hop
+	if first {
 		l.invited = true
 		t.number(l)
+	}
+	vias := uint8(0)
+	for range m.Vias() {
+		vias = min(vias+1, 250)
+	}
+	l.passes(src, dst, vias)
+	if first {
+		t.settleNamed(l, false, at)
 	}
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
 		for header := range m.ValuesName(r.Name) {
-			v := r.value(header)
-			switch {
-			case v == nil:
-			case r.CallID:
-				t.names(l, v, Header, r.Name, at)
-			default:
-				for _, o := range t.share(l, hash('h', l.Domain, []byte(r.Name), bytes.ToLower(v))) {
-					confidence := float64(certain)
-					if alike(l.begin.src, o.begin.src) && alike(l.begin.dst, o.begin.dst) {
-						confidence = 0.5 // two calls between the same hosts: it is a box's constant, or it tries again
-					}
-					t.link(l, o, Header, r.Name, confidence, at)
+			for _, v := range r.values(header) {
+				if r.CallID {
+					t.names(v, &naming{by: l, method: Header, detail: r.Name}, at)
+				} else {
+					t.shares(l, r.key(l.Domain, v), r.Name, at)
 				}
 			}
 		}
 	}
 	for _, h := range [...]sip.Header{sip.HeaderReplaces, sip.HeaderJoin, sip.HeaderTargetDialog} {
 		if v := m.Get(h); len(v) > 0 {
-			t.names(l, dialogOf(v), Dialog, h.String(), at)
+			callID, tags := dialogOf(v)
+			t.names(callID, &naming{by: l, tags: tags, method: Dialog, detail: h.String()}, at)
 		}
-	}
-	hops := uint8(0)
-	for range m.Vias() {
-		hops = min(hops+1, 250)
-	}
-	if hops >= l.hops && dst.IsValid() { // where it came out of the proxies
-		l.hops, l.begin.dst = hops, hashAddr(dst)
 	}
 	t.referred(l, m, src, at)
 }
 
-// dialogOf is the Call-ID that Replaces, Join and Target-Dialog name.
-func dialogOf(v []byte) []byte {
-	id, _, _ := bytes.Cut(v, []byte(";"))
-	return bytes.TrimSpace(id)
+// Answered takes a 2xx to a leg's INVITE.
+func (t *Table) Answered(l *Leg, m *sip.Message, at time.Time) {
+	t.settleNamed(l, false, at)
+	for i := range t.opt.Headers {
+		r := &t.opt.Headers[i]
+		if r.CallID || !strings.EqualFold(r.Name, sessionID) {
+			continue
+		}
+		for header := range m.ValuesName(r.Name) {
+			for _, v := range r.values(header) {
+				key := r.key(l.Domain, v)
+				if e := l.more(); !slices.Contains(e.keys, key) && len(e.answers) < maxValues {
+					e.answers = append(e.answers, key)
+				}
+				t.shares(l, key, r.Name, at)
+			}
+		}
+	}
+}
+
+// key is that of a value among Table.keys.
+func (r *Rule) key(domain string, value []byte) uint64 {
+	return hash('h', domain, []byte(r.Name), bytes.ToLower(value))
 }

@@ -69,29 +69,29 @@ func Defaults() Options {
 type Counters struct {
 	Merged  uint64 // links that joined legs
 	Likely  uint64 // links that did not
-	Common  uint64 // evidence that too many legs had, so that it shows nothing
+	Common  uint64 // evidence that calls had which are none of one, so that it shows nothing
 	Evicted uint64 // legs forgotten because the table was full
 	Refused uint64 // evidence that was not kept because there was as much as is kept
 }
 
 const (
-	// maxShared is how many legs may have one piece of evidence: what more have
-	// identifies nobody, such as a header that a box fills with a constant.
-	maxShared = 16
+	// maxConstant is of how many calls, none of them the same, a value is that is
+	// looked at no more.
+	maxConstant = 16
 	// maxSession is how many legs a session may have.
 	maxSession = 256
-	// maxCommon and maxUses bound what is remembered of evidence.
-	maxCommon = 10_000
-	maxUses   = 200_000
+	// maxUses is of how many values it is remembered that they are constants.
+	maxUses = 200_000
 	// maxEvidence is how many pieces of evidence of a kind a leg has.
 	maxEvidence = 32
 )
 
-// Confidence of what leaves no doubt, of what only chance could bring about,
-// and of what is not worth telling.
+// Confidence of what leaves no doubt, of what only chance could bring about, of
+// what may as well be otherwise, and of what is not worth telling.
 const (
 	certain = 1
 	sure    = 0.95
+	even    = 0.5
 	likely  = 0.4
 )
 
@@ -120,7 +120,11 @@ type Leg struct {
 // evidences are what few legs have.
 type evidences struct {
 	keys     []uint64 // of Table.keys that it is under
+	answers  []uint64 // of keys, those that its callee said first
 	mentions []uint64 // of Table.mentions
+	namings  []*naming
+	sharings []*sharing
+	path     []uint64 // hosts between begin.src and begin.dst
 	links    []shown
 }
 
@@ -130,13 +134,6 @@ type shown struct {
 	method     Method
 	detail     string
 	confidence float64
-}
-
-// mention is a leg that names a Call-ID which was not seen yet.
-type mention struct {
-	leg    *Leg
-	method Method
-	detail string
 }
 
 // session is the legs of one end-to-end call, that which began first in front.
@@ -164,16 +161,16 @@ func (l *Leg) with(o *Leg) bool { return l == o || l.joined != nil && l.joined =
 type Table struct {
 	opt      Options
 	emit     func(Link)
-	legs     map[uint64]*Leg // by domain and Call-ID
-	mentions map[uint64][]mention
-	keys     map[uint64][]*Leg   // by evidence
-	uses     map[uint64]uint16   // how many further legs had evidence of one, since it was first seen
-	common   map[uint64]struct{} // evidence that identifies nobody
-	streams  map[uint64]*stream  // by domain and SSRC, chained by next
-	numbers  map[uint64][]*Leg   // the latest that began under a number
-	recent   []numbered          // in order
-	old      []*Leg              // whose row is written, in that order
-	asked    []asked             // REFERs that wait for their INVITE
+	legs     map[uint64]*Leg      // by domain and Call-ID
+	mentions map[uint64][]*naming // by the name of a leg that is still to be seen
+	waiting  int                  // in mentions
+	keys     map[uint64][]*Leg    // by value of a header
+	uses     map[uint64]uint16    // how often a value was that of another call, since it was first seen
+	streams  map[uint64]*stream   // by domain and SSRC, chained by next
+	numbers  map[uint64][]*Leg    // the latest that began under a number
+	recent   []numbered           // in order
+	old      []*Leg               // whose row is written, in that order
+	asked    []asked              // REFERs that wait for their INVITE
 
 	Counters Counters
 }
@@ -182,7 +179,7 @@ type Table struct {
 func New(opt Options, emit func(Link)) *Table {
 	opt.MaxLegs = max(opt.MaxLegs, 1)
 	return &Table{
-		opt: opt, emit: emit, legs: map[uint64]*Leg{}, mentions: map[uint64][]mention{}, keys: map[uint64][]*Leg{}, uses: map[uint64]uint16{}, common: map[uint64]struct{}{},
+		opt: opt, emit: emit, legs: map[uint64]*Leg{}, mentions: map[uint64][]*naming{}, keys: map[uint64][]*Leg{}, uses: map[uint64]uint16{},
 		streams: map[uint64]*stream{}, numbers: map[uint64][]*Leg{},
 	}
 }
@@ -234,12 +231,7 @@ func (t *Table) Leg(domain, callID string, began time.Time, source Source) *Leg 
 	}
 	l := &Leg{Domain: domain, CallID: callID, Began: began, source: source}
 	t.legs[name] = l
-	if named := t.mentions[name]; named != nil {
-		delete(t.mentions, name)
-		for _, m := range named {
-			t.link(m.leg, l, m.method, m.detail, certain, began)
-		}
-	}
+	t.appeared(l, name)
 	return l
 }
 
@@ -250,70 +242,10 @@ func (l *Leg) more() *evidences {
 	return l.evidence
 }
 
-// names says that a leg names the Call-ID of another one.
-func (t *Table) names(l *Leg, callID []byte, method Method, detail string, at time.Time) {
-	if len(callID) == 0 || string(callID) == l.CallID {
-		return
-	}
-	name := hash('i', l.Domain, callID)
-	if o := t.legs[name]; o != nil {
-		if !t.usedUp(name) {
-			t.link(l, o, method, detail, certain, at)
-		}
-		return
-	}
-	list, e := t.mentions[name], l.more()
-	switch {
-	case slices.ContainsFunc(list, func(m mention) bool { return m.leg == l }):
-	case len(e.mentions) >= maxEvidence || len(list) >= maxShared:
-		t.Counters.Refused++
-	default:
-		t.mentions[name] = append(list, mention{l, method, detail})
-		e.mentions = append(e.mentions, name)
-	}
-}
-
-// share notes a piece of evidence of a leg, and returns the other legs that
-// have it; none where too many have it.
-func (t *Table) share(l *Leg, key uint64) []*Leg {
-	e, have := l.more(), t.keys[key]
-	if _, ok := t.common[key]; ok || slices.Contains(have, l) {
-		return nil
-	}
-	if len(e.keys) >= maxEvidence {
-		t.Counters.Refused++
-		return nil
-	}
-	if len(have) >= maxShared || len(have) > 0 && t.usedUp(key) {
-		t.Counters.Common++
-		if len(t.common) >= maxCommon {
-			clear(t.common)
-		}
-		t.common[key] = struct{}{}
-		return nil
-	}
-	t.keys[key] = append(have, l)
-	e.keys = append(e.keys, key)
-	return have
-}
-
-// usedUp counts a further leg with a piece of evidence, and reports whether more
-// had it than one call has legs: a box that fills a header with a constant does so
-// for years, however few of its legs are remembered at a time.
-func (t *Table) usedUp(key uint64) bool {
-	n := t.uses[key]
-	if n == 0 && len(t.uses) >= maxUses {
-		clear(t.uses)
-	}
-	if n <= maxShared {
-		t.uses[key] = n + 1
-	}
-	return n >= maxShared
-}
-
 // link takes a piece of evidence that two legs belong together. What several
 // kinds of evidence show is surer than what each does: they err for reasons of
-// their own.
+// their own. What is no surer than even adds nothing: constants and crowds err
+// together.
 func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64, at time.Time) {
 	if later(o, l) { // the later leg has the link
 		l, o = o, l
@@ -322,13 +254,19 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 	if l == o || l.forgotten || o.forgotten {
 		return
 	}
-	doubt := 1 - confidence
+	doubt, most := 1., confidence
+	if confidence > even {
+		doubt -= confidence
+	}
 	for _, s := range e.links {
 		if s.other == o {
 			if s.method == method && s.detail == detail {
 				return
 			}
-			doubt *= 1 - s.confidence
+			most = max(most, s.confidence)
+			if s.confidence > even {
+				doubt *= 1 - s.confidence
+			}
 		}
 	}
 	if len(e.links) >= maxEvidence {
@@ -336,7 +274,7 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 		return
 	}
 	e.links = append(e.links, shown{o, method, detail, confidence})
-	is := Link{Leg: l, Other: o, Method: method, Detail: detail, Confidence: 1 - doubt, At: at}
+	is := Link{Leg: l, Other: o, Method: method, Detail: detail, Confidence: max(most, 1-doubt), At: at}
 	if is.Confidence < likely {
 		return
 	}
@@ -398,6 +336,8 @@ func (t *Table) Written(l *Leg, now time.Time) {
 	}
 	t.byStreams(l, now)
 	t.byNumbers(l, now)
+	t.settleShared(l, now)
+	t.settleNamed(l, true, now)
 	l.progress, l.source, l.forgetAt = l.now(), nil, now.Add(t.opt.Remember).UnixNano()
 	t.old = append(t.old, l)
 }
@@ -429,9 +369,7 @@ func (t *Table) forget(l *Leg) {
 		for _, k := range e.keys {
 			drop(t.keys, k, func(o *Leg) bool { return o == l })
 		}
-		for _, k := range e.mentions {
-			drop(t.mentions, k, func(m mention) bool { return m.leg == l })
-		}
+		t.unnamed(l)
 	}
 	t.forgetStreams(l)
 	l.evidence, l.candidates = nil, nil

@@ -1,84 +1,9 @@
 package link
 
 import (
-	"bytes"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 )
-
-// Source tells what is known of a leg's signalling, as it stands.
-type Source interface{ Facts() Facts }
-
-// Facts are what is known of a leg's signalling. Times are zero where nothing
-// was seen.
-type Facts struct {
-	Caller, Callee, Target string     // users of From, To and Request-URI
-	Calling, Called        string     // what ISUP and P- headers name them; "" where they do not
-	Src, Dst               netip.Addr // of the first INVITE
-	Start, Answer, End     time.Time
-	Status                 uint16 // final response to the INVITE; 0 where there was none
-	Elsewhere              bool   // its CANCEL said that another one answered
-}
-
-// begin is what a leg's first INVITE says, as hashes: they are compared only.
-// 0 is nothing.
-type begin struct {
-	caller, callee, target, src, dst uint64
-	calling                          uint64 // the caller's number where From has none
-}
-
-// sameCaller reports whether two legs have one caller. "anonymous" is whoever
-// withholds a number: where the network says both, these decide.
-func (b *begin) sameCaller(o *begin) bool {
-	if b.calling != 0 && o.calling != 0 {
-		return b.calling == o.calling
-	}
-	return alike(b.caller, o.caller) || alike(b.calling, o.caller) || alike(b.caller, o.calling)
-}
-
-func alike(x, y uint64) bool { return x != 0 && x == y }
-
-// progress is what became of a leg; times in Unix ns, 0 where not seen.
-type progress struct {
-	answer, end int64
-	status      uint16
-	elsewhere   bool
-}
-
-func (l *Leg) now() progress {
-	if l.source == nil {
-		return l.progress
-	}
-	f := l.source.Facts()
-	return progress{nanos(f.Answer), nanos(f.End), f.Status, f.Elsewhere}
-}
-
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-// box is the host between two legs: the later one begins there, and the earlier
-// one does not. An end that transfers, or is transferred, is no such box.
-func box(l, o *Leg, method Method) netip.Addr {
-	var at netip.Addr
-	switch {
-	case method == Dialog || method == Refer:
-	case l.source != nil:
-		at = l.source.Facts().Src
-	case o.source != nil && l.begin.src == o.begin.dst:
-		at = o.source.Facts().Dst
-	}
-	is := hashAddr(at)
-	if is == o.begin.src || method == Numbers && is != o.begin.dst {
-		return netip.Addr{}
-	}
-	return at
-}
 
 const (
 	// maxCandidates is how many legs are kept to compare a leg with: of more
@@ -97,63 +22,15 @@ type numbered struct {
 	key uint64
 }
 
-// digits is what two forms of one number have in common: its last seven
-// digits, without prefixes of country and trunk. Of a name it is all of it.
-func digits(user string) []byte {
-	var d []byte
-	for _, c := range []byte(user) {
-		switch {
-		case c >= '0' && c <= '9':
-			d = append(d, c)
-		case strings.IndexByte("+-.() ", c) < 0:
-			return bytes.ToLower([]byte(user))
-		}
-	}
-	if len(d) > 7 {
-		d = d[len(d)-7:]
-	}
-	return d
-}
-
-// number is the hash of a number, 0 where it is none.
-func number(domain, user string) uint64 {
-	if d := digits(user); len(d) > 1 {
-		return hash('n', domain, d)
-	}
-	return 0
-}
-
-// begin takes the names of a leg that another leg is likely to have. From may
-// have "anonymous", of which the network says the number. A Request-URI may have a
-// routing number or a device's own name for it, and To the same: then the number
-// beside them is what legs have in common. Where Request-URI and To are two
-// numbers, both are kept.
-func (f *Facts) begin(domain string) begin {
-	target := f.Target
-	if isNumber(f.Called) && (!isNumber(target) || bytes.Equal(digits(target), digits(f.Callee))) {
-		target = f.Called
-	}
-	b := begin{caller: number(domain, f.Caller), callee: number(domain, f.Callee), target: number(domain, target), src: hashAddr(f.Src), dst: hashAddr(f.Dst)}
-	if isNumber(f.Calling) && !isNumber(f.Caller) {
-		b.calling = number(domain, f.Calling)
-	}
-	return b
-}
-
-// isNumber reports whether a user is a telephone number.
-func isNumber(user string) bool {
-	d := digits(user)
-	return len(d) > 1 && len(bytes.Trim(d, "0123456789")) == 0
-}
-
 // number remembers a leg under its numbers, and as a candidate of those that
 // began with them lately.
 func (t *Table) number(l *Leg) {
 	f := l.source.Facts()
 	l.begin = f.begin(l.Domain)
 	t.age(l.Began)
-	for i, k := range [...]uint64{l.begin.callee, l.begin.target, l.begin.caller + 1} { // those of callers apart
-		if k <= 1 || i == 1 && k == l.begin.callee {
+	b := &l.begin
+	for i, k := range [...]uint64{b.callee, b.target, b.diverted, b.caller + 1} { // those of callers apart
+		if k <= 1 || i == 1 && k == b.callee || i == 2 && (k == b.callee || k == b.target) {
 			continue
 		}
 		list := t.numbers[k]
@@ -227,18 +104,20 @@ func (t *Table) age(now time.Time) {
 }
 
 // byNumbers looks for the leg that one which is over came out of, by numbers, time
-// and the box between them; where there is none, for another one that the box rang
+// and the box between them; where none is sure, for another one that the box rang
 // for the same call. Each leg is asked for itself: a box that rings a group, or a
 // chain of boxes, needs no choice between what goes out and what came in.
 func (t *Table) byNumbers(l *Leg, at time.Time) {
-	best, confidence := t.bestOf(l, t.fits)
-	if best == nil {
-		best, confidence = t.bestOf(l, t.siblings)
+	best, confidence := t.bestOf(l)
+	if confidence < t.opt.MinConfidence {
+		if answered, c := t.answeredFor(l); c > max(confidence, even) {
+			t.link(l, answered, Numbers, "", c, at)
+			return
+		}
 	}
-	if best == nil {
-		return
+	if best != nil {
+		t.link(l, best, Numbers, "", confidence, at)
 	}
-	t.link(l, best, Numbers, "", confidence, at)
 }
 
 // margin is by how much one leg fits better than another when there is no doubt.
@@ -246,9 +125,9 @@ const margin = 0.2
 
 // bestOf is the leg of another session that fits best as the one before, and better
 // than those of its own do. Where a leg of a third session fits as well, each is half
-// as likely; and where that one fits a third leg better, which is no fork of the same
-// call.
-func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) (best *Leg, confidence float64) {
+// as likely; and where that one fits a third leg as well, which is no fork of the same
+// call: of forks one is answered.
+func (t *Table) bestOf(l *Leg) (best *Leg, confidence float64) {
 	if len(l.candidates) == 0 {
 		return nil, 0
 	}
@@ -260,8 +139,8 @@ func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) 
 			continue
 		}
 		p := o.now()
-		c := fits(o, l, &p, &is)
-		if back := fits(l, o, &is, &p); back > c || back == c && later(o, l) {
+		c := t.fits(o, l, &p, &is)
+		if back := t.fits(l, o, &is, &p); back > c || back == c && later(o, l) {
 			continue // it came out of this one
 		}
 		switch {
@@ -283,11 +162,14 @@ func (t *Table) bestOf(l *Leg, fits func(in, out *Leg, i, o *progress) float64) 
 	in := best.now()
 	for _, c := range best.candidates {
 		o := c.leg
-		if o == l || o.forgotten || o.with(l) || l.forks(o) {
+		if o == l || o.forgotten || o.with(l) {
 			continue
 		}
 		p := o.now()
-		next = max(next, fits(best, o, &in, &p))
+		if l.forks(o) && (is.answer == 0 || p.answer == 0) { // another one that the box rang for the same call
+			continue
+		}
+		next = max(next, t.fits(best, o, &in, &p))
 	}
 	doubt := max(0, 1-(most-next)/margin, 1-(t.alike(l, best)-max(l.crowd, best.crowd))/margin)
 	return best, most * (1 - min(doubt, 1)/2)
@@ -328,23 +210,42 @@ func (t *Table) fits(in, out *Leg, i, o *progress) float64 {
 // near is 1 for two times that are one, 0 for such as differ by a second.
 func near(x, y int64) float64 { return max(0, 1-time.Duration(x-y).Abs().Seconds()) }
 
-// siblings is how sure it is that a box rang two targets of one call: one
-// answered, and the other was called off then.
-func (t *Table) siblings(one, other *Leg, x, y *progress) float64 {
-	if !one.forks(other) {
-		return 0
+// answeredFor is the leg that a box rang for the same call as one that it called off
+// when that one was answered. Where two calls had one answered then, each is half as
+// likely.
+func (t *Table) answeredFor(l *Leg) (answered *Leg, confidence float64) {
+	is, next := l.now(), 0.
+	if l.joined != nil || is.answer != 0 || is.end == 0 || is.status != 487 && !is.elsewhere {
+		return nil, 0
 	}
-	if x.answer == 0 {
-		x, y = y, x
+	for _, c := range l.candidates {
+		o := c.leg
+		if o.forgotten || !l.forks(o) {
+			continue
+		}
+		p := o.now()
+		if p.answer == 0 || near(p.answer, is.end) == 0 || o.with(l) {
+			continue
+		}
+		c := 0.4 + 0.3*near(p.answer, is.end)
+		if is.elsewhere {
+			c += 0.25
+		}
+		switch {
+		case c > confidence:
+			if answered != nil && !answered.with(o) {
+				next = confidence
+			}
+			answered, confidence = o, c
+		case !o.with(answered):
+			next = max(next, c)
+		}
 	}
-	if x.answer == 0 || y.answer != 0 || y.end == 0 {
-		return 0
+	if answered == nil {
+		return nil, 0
 	}
-	c := 0.4 + 0.3*near(x.answer, y.end)
-	if y.elsewhere {
-		c += 0.25
-	}
-	return min(c, sure)
+	doubt := max(0, 1-(confidence-next)/margin, 1-(t.alike(l, answered)-max(l.crowd, answered.crowd))/margin)
+	return answered, min(confidence, sure) * (1 - min(doubt, 1)/2)
 }
 
 // atOneTime is how far apart a box sends the INVITEs that ring a group.
@@ -354,26 +255,30 @@ const atOneTime = time.Second
 // between the legs, two at least; of two legs from one box, that it has one
 // caller ring both at one time.
 func (t *Table) begins(in, out *Leg) float64 {
-	if d := out.Began.Sub(in.Began); d < -slack || d > t.opt.Window {
+	i, o, d := &in.begin, &out.begin, out.Began.Sub(in.Began)
+	if d > t.opt.Window || d < -slack || d < 0 && i.sameNode(o) {
 		return 0
 	}
-	i, o := &in.begin, &out.begin
 	c := 0.
-	if alike(i.callee, o.callee) || alike(i.target, o.target) || alike(i.callee, o.target) || alike(i.target, o.callee) {
+	if i.sameCallee(o) {
 		c += 0.3
 	}
-	if i.sameCaller(o) {
+	switch {
+	case !i.sameCaller(o):
+	case i.masked && o.masked && (i.calling == 0 || o.calling == 0):
+		c += 0.1
+	default:
 		c += 0.2
 	}
 	switch {
 	case alike(i.dst, o.src):
 		c += 0.2
 	case alike(i.src, o.src):
-		if !i.sameCaller(o) || out.Began.Sub(in.Began).Abs() > atOneTime {
+		if !i.sameCaller(o) || d.Abs() > atOneTime {
 			return 0 // two calls of one host
 		}
 		return likely
-	case alike(i.dst, o.dst): // two calls to one host
+	case alike(i.dst, o.dst), alike(i.src, o.dst): // two calls to one host, or to where the first one began
 		return 0
 	}
 	if c < 0.4 {
