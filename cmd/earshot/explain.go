@@ -200,21 +200,19 @@ const mostLinks = 1000
 // legs gathers what tells of the other legs of a call: the links of its session,
 // and the rows of all that are in it.
 func (g *gathering) legs(id string, from, to time.Time) {
-	about := fmt.Sprintf("WHERE (call_id = ? OR linked_call_id = ? OR session_id = ?) AND first_seen BETWEEN ? AND ? ORDER BY time, legs LIMIT %d", mostLinks)
-	g.rows.Links = gathered[record.Link](g, about, id, id, id, from, to)
-	if len(g.rows.Calls) == 0 {
-		return
+	about := fmt.Sprintf("WHERE (call_id = ? OR linked_call_id = ? OR session_id IN ?) AND first_seen BETWEEN ? AND ? ORDER BY time, legs LIMIT %d", mostLinks)
+	g.rows.Links = gathered[record.Link](g, about, id, id, []string{id}, from, to)
+	sessions, domains := []string{id}, []string{}
+	for _, c := range g.rows.Calls { // each use of a Call-ID has a session of its own
+		sessions = append(sessions, explain.SessionOf(explain.LegOf(c), g.rows.Links))
+		domains = append(domains, c.Domain)
 	}
-	c := g.rows.Calls[0]
-	session := explain.SessionOf(c.Domain, id, c.SessionID, g.rows.Links)
-	if session != id {
-		g.rows.Links = gathered[record.Link](g, about, id, id, session, from, to)
-	}
-	ids := []string{id, session}
+	g.rows.Links = gathered[record.Link](g, about, id, id, sessions, from, to)
+	ids := slices.Clone(sessions)
 	for _, l := range g.rows.Links {
 		ids = append(ids, l.CallID, l.LinkedCallID)
 	}
-	for _, o := range gathered[record.Call](g, fmt.Sprintf("WHERE (call_id IN ? OR session_id = ?) AND domain = ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen LIMIT %d", mostLinks), ids, session, c.Domain, from, to) {
+	for _, o := range gathered[record.Call](g, fmt.Sprintf("WHERE (call_id IN ? OR session_id IN ?) AND domain IN ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen LIMIT %d", mostLinks), ids, sessions, domains, from, to) {
 		g.rows.Legs = append(g.rows.Legs, explain.LegOf(o))
 	}
 }
