@@ -49,6 +49,9 @@ func (a *Analyzer) hostStream(s *stream) {
 func (a *Analyzer) trunks(r *record.Call, attempts []*record.Attempt) {
 	r.TrunkIn = a.trunkOf(r.SrcIP)
 	for _, at := range attempts {
+		at.TrunkIn = r.TrunkIn
+	}
+	for _, at := range attempts {
 		if at.TrunkOut = a.trunkOf(at.DstIP); at.TrunkOut != nil {
 			r.TrunkOut = at.TrunkOut
 			if at.Won {

@@ -238,59 +238,6 @@ func (l *Leg) Referred() time.Time { return l.referred }
 // EndHold closes a hold that lasts as the row is written.
 func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
 
-// targets are the forks of a try that rang or answered.
-func (t *try) targets() []fork {
-	var out []fork
-	for _, f := range t.forks {
-		if !f.rung.time().IsZero() || !f.won.IsZero() {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// Attempts gives the downstream tries of the call.
-func (c *Call) Attempts() []*record.Attempt {
-	var out []*record.Attempt
-	for _, t := range c.tries {
-		if !c.attempt(t) {
-			continue
-		}
-		base := record.Attempt{
-			Domain: c.domain, CallID: c.callID, FromTag: c.fromTag, Branch: t.branch,
-			FirstSeen:   t.firstSeen(),
-			RequestHost: text(t.host), StartTime: at(t.start), EndTime: atOrAfter(t.final, t.start), CauseQ850: nonzero(t.cause.q850),
-		}
-		if t.dst.IsValid() {
-			base.DstIP, base.DstPort = new(t.dst.Addr()), new(t.dst.Port())
-		}
-		if t.status != 0 {
-			base.Status, base.Reason = new(t.status), text(t.reason)
-		}
-		targets := t.targets()
-		if len(targets) <= 1 {
-			if len(targets) == 1 {
-				base.RingTime = atOrAfter(targets[0].rung.time(), t.start)
-			}
-			base.Won = t.status >= 200 && t.status < 300
-			out = append(out, &base)
-			continue
-		}
-		for _, f := range targets { // a proxy forked out of our sight: each To tag is a target
-			a := base
-			a.RingTime, a.Won = atOrAfter(f.rung.time(), t.start), !f.won.IsZero()
-			switch {
-			case a.Won:
-				a.EndTime = atOrAfter(f.won, t.start)
-			case f.tag != t.toTag: // how this one ended stayed with the proxy
-				a.Status, a.Reason, a.EndTime, a.CauseQ850 = nil, nil, nil, nil
-			}
-			out = append(out, &a)
-		}
-	}
-	return out
-}
-
 // atOrAfter is at, not before start: responses may be captured before their
 // request.
 func atOrAfter(t, start time.Time) *time.Time {

@@ -61,7 +61,7 @@ func seized(t *testing.T, data, domain string, all map[string][3]float64) {
 	}
 }
 
-// dialled is a call and its tries, as rows. Times are seconds.
+// dialled is a call as a row. Times are seconds.
 type dialled struct {
 	id, tag, session         string
 	state                    record.State
@@ -69,16 +69,10 @@ type dialled struct {
 	start, ring, answer, end float64 // 0 where there was none, but for start
 	trunkIn, trunkOut        string
 	flags                    []string
-	tries                    []tried
 	link                     string // a session that it was found to be of when its row was written
 }
 
-type tried struct {
-	status           uint16
-	start, ring, end float64
-}
-
-// TestSeizuresOfRows: what decides whether a leg or a try counts, and what it
+// TestSeizuresOfRows: what decides whether a leg or a call counts, and what it
 // counts as, where no scenario has it.
 func TestSeizuresOfRows(t *testing.T) {
 	needEngine(t)
@@ -86,63 +80,54 @@ func TestSeizuresOfRows(t *testing.T) {
 	serving(t, nil, "collector", "--data", data)
 	one, none := [3]float64{1, 1, 1}, [3]float64{}
 	for _, c := range []struct {
-		name             string
-		call, leg, tries [3]float64
-		rows             []dialled
+		name      string
+		call, leg [3]float64
+		rows      []dialled
 	}{
-		{"hunting with new Call-IDs", one, [3]float64{2, 1, 1}, [3]float64{2, 1, 1}, []dialled{
-			{id: "a", state: record.Failed, status: 503, end: 0.2, tries: []tried{{503, 0, 0, 0.2}}},
-			{id: "b", session: "a", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9, tries: []tried{{200, 0.3, 0, 1}}},
+		{"hunting with new Call-IDs", one, [3]float64{2, 1, 1}, []dialled{
+			{id: "a", state: record.Failed, status: 503, end: 0.2},
+			{id: "b", session: "a", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9},
 		}},
-		{"hunting in vain: the last word counts", [3]float64{1, 0, 1}, [3]float64{2, 0, 1}, none, []dialled{
+		{"hunting in vain: the last word counts", [3]float64{1, 0, 1}, [3]float64{2, 0, 1}, []dialled{
 			{id: "a", state: record.Failed, status: 503, end: 0.2},
 			{id: "b", session: "a", state: record.Busy, status: 486, start: 0.3, end: 0.9},
 		}},
-		{"a leg that was linked late", one, [3]float64{2, 1, 1}, none, []dialled{
+		{"a leg that was linked late", one, [3]float64{2, 1, 1}, []dialled{
 			{id: "a", state: record.Failed, status: 503, end: 0.2},
 			{id: "b", link: "a", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9},
 		}},
-		{"a 302 that is followed with a new Call-ID", one, one, one, []dialled{
-			{id: "a", state: record.Redirected, status: 302, end: 0.2, tries: []tried{{302, 0, 0, 0.2}}},
-			{id: "b", session: "a", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9, tries: []tried{{200, 0.3, 0, 1}}},
+		{"a 302 that is followed with a new Call-ID", one, one, []dialled{
+			{id: "a", state: record.Redirected, status: 302, end: 0.2},
+			{id: "b", session: "a", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9},
 		}},
-		{"a 302 that nobody follows", none, none, none, []dialled{{id: "a", state: record.Redirected, status: 302, end: 0.2, tries: []tried{{302, 0, 0, 0.2}}}}},
-		{"in progress", none, none, none, []dialled{{id: "a", state: record.Open, tries: []tried{{503, 0, 0, 0.2}, {0, 0.3, 1, 0}}}}},
-		{"one leg in progress", none, [3]float64{1, 0, 0}, none, []dialled{
+		{"a 302 that nobody follows", none, none, []dialled{{id: "a", state: record.Redirected, status: 302, end: 0.2}}},
+		{"in progress", none, none, []dialled{{id: "a", state: record.Open}}},
+		{"one leg in progress", none, [3]float64{1, 0, 0}, []dialled{
 			{id: "a", state: record.Open}, {id: "b", session: "a", state: record.Failed, status: 503, start: 0.1, end: 0.4},
 		}},
-		{"the row of the first leg is still to come", none, [3]float64{1, 0, 0}, none, []dialled{{id: "b", session: "a", state: record.Failed, status: 503, end: 0.2}}},
-		{"called off before the next try", one, one, [3]float64{2, 1, 1}, []dialled{
-			{id: "a", state: record.Answered, status: 200, answer: 5, end: 9, tries: []tried{{487, 0, 0, 3}, {200, 3.1, 4, 5}}},
+		{"the row of the first leg is still to come", none, [3]float64{1, 0, 0}, []dialled{{id: "b", session: "a", state: record.Failed, status: 503, end: 0.2}}},
+		{"nobody answered a word", [3]float64{1, 0, 0}, [3]float64{1, 0, 0}, []dialled{
+			{id: "a", state: record.Timeout, end: 32},
 		}},
-		{"a fork that lost", one, one, one, []dialled{
-			{id: "a", state: record.Answered, status: 200, answer: 5, end: 9, tries: []tried{{487, 0, 1, 5.1}, {200, 0, 1, 5}, {0, 0, 1, 0}}},
+		{"picked up elsewhere", none, none, []dialled{
+			{id: "a", state: record.Cancelled, status: 487, ring: 1, end: 5, flags: []string{"answered_elsewhere"}},
 		}},
-		{"a carrier that never said a word", one, one, [3]float64{2, 1, 1}, []dialled{
-			{id: "a", state: record.Answered, status: 200, answer: 9, end: 20, tries: []tried{{0, 0, 0, 0}, {200, 4, 5, 9}}},
+		{"a Call-ID again after an answered call", [3]float64{2, 2, 2}, [3]float64{2, 2, 2}, []dialled{
+			{id: "a", state: record.Answered, status: 200, answer: 1, end: 9},
+			{id: "a", state: record.Answered, status: 200, start: 15, answer: 19, end: 25},
 		}},
-		{"nobody answered a word", [3]float64{1, 0, 0}, [3]float64{1, 0, 0}, [3]float64{1, 0, 0}, []dialled{
-			{id: "a", state: record.Timeout, end: 32, tries: []tried{{0, 0, 0, 0}}},
-		}},
-		{"picked up elsewhere", none, none, none, []dialled{
-			{id: "a", state: record.Cancelled, status: 487, ring: 1, end: 5, flags: []string{"answered_elsewhere"}, tries: []tried{{487, 0, 1, 5}}},
-		}},
-		{"a Call-ID again after an answered call", [3]float64{2, 2, 2}, [3]float64{2, 2, 2}, [3]float64{3, 2, 3}, []dialled{
-			{id: "a", state: record.Answered, status: 200, answer: 1, end: 9, tries: []tried{{200, 0, 0, 1}}},
-			{id: "a", state: record.Answered, status: 200, start: 15, answer: 19, end: 25, tries: []tried{{487, 15, 16, 17}, {200, 18, 0, 19}}},
-		}},
-		{"a Call-ID again an hour later, linked only then", [3]float64{2, 1, 1}, [3]float64{3, 2, 2}, none, []dialled{
+		{"a Call-ID again an hour later, linked only then", [3]float64{2, 1, 1}, [3]float64{3, 2, 2}, []dialled{
 			{id: "a", state: record.Failed, status: 503, end: 0.2},
 			{id: "b", start: 3600, state: record.Answered, status: 200, answer: 3601, end: 3700},
 			{id: "a", start: 3600.1, link: "b", state: record.Answered, status: 200, answer: 3601, end: 3700},
 		}},
-		{"tried again under one Call-ID", one, [3]float64{2, 1, 1}, none, []dialled{
+		{"tried again under one Call-ID", one, [3]float64{2, 1, 1}, []dialled{
 			{id: "a", tag: "1", state: record.Failed, status: 503, end: 0.2},
 			{id: "a", tag: "2", state: record.Answered, status: 200, start: 0.3, answer: 1, end: 9},
 		}},
 	} {
 		storeDialled(t, data, c.name, c.rows)
-		seized(t, data, c.name, map[string][3]float64{"call": c.call, "leg": c.leg, "attempt": c.tries})
+		seized(t, data, c.name, map[string][3]float64{"call": c.call, "leg": c.leg})
 	}
 	storeDialled(t, data, "trunks", []dialled{
 		{id: "a", state: record.Answered, status: 200, answer: 1, end: 9, trunkIn: "in"},
@@ -160,7 +145,7 @@ func TestSeizuresOfRows(t *testing.T) {
 	}
 }
 
-// storeDialled stores calls, their tries and links in a domain.
+// storeDialled stores calls and their links in a domain.
 func storeDialled(t *testing.T, data, domain string, all []dialled) {
 	t.Helper()
 	s, err := store.Open(t.Context(), engineDSN(t, data), store.Options{})
@@ -199,11 +184,6 @@ func storeDialled(t *testing.T, data, domain string, all []dialled) {
 			Domain: domain, FirstSeen: at(d.start), CallID: d.id, FromTag: d.tag, SessionID: cmp.Or(d.session, d.id), State: d.state, FinalStatus: final(d.status),
 			StartTime: new(at(d.start)), RingTime: known(d.ring), AnswerTime: known(d.answer), EndTime: known(d.end), TrunkIn: name(d.trunkIn), TrunkOut: name(d.trunkOut), Flags: d.flags,
 		})
-		for _, a := range d.tries {
-			put(&record.Attempt{
-				Domain: domain, FirstSeen: at(a.start), CallID: d.id, FromTag: d.tag, StartTime: new(at(a.start)), RingTime: known(a.ring), EndTime: known(a.end), Status: final(a.status), Won: a.status == 200,
-			})
-		}
 		if d.link != "" {
 			put(&record.Link{Domain: domain, FirstSeen: at(d.start), Time: at(d.start + 1), CallID: d.id, LinkedCallID: d.link, SessionID: d.link, Legs: 2, Method: "header", Confidence: 1, Merged: true})
 		}
