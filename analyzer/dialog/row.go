@@ -32,11 +32,11 @@ func (c *Call) Rows() []Row {
 func (c *Call) answeredRow(l *Leg) *record.Call {
 	r := c.row()
 	r.ToTag, r.State = l.Tag, record.Answered
-	answer := l.answer
+	answer := c.at(l.answer)
 	if !answer.IsZero() {
-		answer = later(answer, c.start) // a response captured before its INVITE did not answer before it
+		answer = later(answer, c.start.Time) // a response captured before its INVITE did not answer before it
 		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
-		r.SetupMs = ms(c.start, answer)
+		r.SetupMs = ms(c.start.Time, answer)
 	}
 	r.AnswerTime = at(answer)
 	if c.liveLegs() > 1 && !l.rung.time().IsZero() { // each target rang by itself
@@ -52,7 +52,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 		if c.sidesKnown() {
 			r.HangupBy = new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 		}
-		r.DisconnectMs = ms(l.bye, l.byeDone)
+		r.DisconnectMs = ms(c.at(l.bye), c.at(l.byeDone))
 	case noBye:
 		r.Flags = append(r.Flags, "no_bye")
 		if l.sessionExpires > 0 {
@@ -62,7 +62,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 		r.State = record.Open
 	}
 	if !end.IsZero() {
-		end = later(end, later(answer, c.start))
+		end = later(end, later(answer, c.start.Time))
 	}
 	r.EndTime = at(end)
 	if !answer.IsZero() {
@@ -82,11 +82,11 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 func (c *Call) legEnd(l *Leg) (end time.Time, noBye bool) {
 	switch {
 	case !l.bye.IsZero():
-		return l.bye, false
+		return c.at(l.bye), false
 	case !c.expired:
 		return time.Time{}, false
 	case !c.lastMedia.IsZero():
-		return later(c.lastMedia, l.answer), true
+		return later(c.lastMedia, c.at(l.answer)), true
 	case l.sessionExpires > 0:
 		return l.refreshed.Add(l.sessionExpires), true
 	}
@@ -112,14 +112,14 @@ func (c *Call) unansweredRow() *record.Call {
 	for _, l := range c.legs {
 		if !l.bye.IsZero() {
 			earlyBye = true
-			r.EndTime, r.HangupBy = at(later(l.bye, c.start)), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+			r.EndTime, r.HangupBy = at(later(c.at(l.bye), c.start.Time)), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 			why.take(l.cause)
 		}
 	}
 	why.row(r)
 	final := time.Time{}
 	if !pending {
-		final = later(out.final, c.start)
+		final = later(c.at(out.end()), c.start.Time)
 	}
 	cancelled := !c.cancel.IsZero() || c.answeredByElse
 	switch {
@@ -135,13 +135,13 @@ func (c *Call) unansweredRow() *record.Call {
 			r.HangupBy = new("network")
 			r.Flags = append(r.Flags, "answered_elsewhere")
 		}
-		r.EndTime = at(later(c.cancel, c.start))
+		r.EndTime = at(later(c.at(c.cancel), c.start.Time))
 		if !pending {
 			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(final)
 		}
 	case c.expired && !c.truncated:
 		r.State = record.Timeout
-		r.EndTime = at(later(c.silentEnd(), c.start))
+		r.EndTime = at(later(c.silentEnd(), c.start.Time))
 	default:
 		r.State = record.Open
 	}
@@ -171,16 +171,16 @@ func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
 
 // ringing fills what depends on when the callee rang and answered.
 func (c *Call) ringing(r *record.Call, rang *rung, answer time.Time) {
-	r.RingTime = atOrAfter(rang.time(), c.start) // a response captured before its INVITE did not ring before it
-	r.PddMs = ms(c.start, rang.first180)
-	r.SrdMs = ms(c.start, earlier(earlier(rang.first180, rang.first18x), answer))
+	r.RingTime = atOrAfter(c.at(rang.time()), c.start.Time) // a response captured before its INVITE did not ring before it
+	r.PddMs = ms(c.start.Time, c.at(rang.first180))
+	r.SrdMs = ms(c.start.Time, earlier(earlier(c.at(rang.first180), c.at(rang.first18x)), answer))
 }
 
 func (c *Call) row() *record.Call {
 	r := &record.Call{
 		Domain: c.domain, FirstSeen: micro(c.firstSeen),
 		CallID: c.callID, FromTag: c.fromTag, SessionID: c.callID, Nodes: slices.Sorted(slices.Values(c.nodes)),
-		StartTime: at(c.start),
+		StartTime: at(c.start.Time),
 		Caller:    c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
 		CallerDisplay: text(c.callerDisplay),
 		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
@@ -191,7 +191,7 @@ func (c *Call) row() *record.Call {
 		MediaSeen: "unknown",
 	}
 	c.network.row(r)
-	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)
+	r.TryingMs, r.ResponseMs = ms(c.start.Time, c.at(c.trying)), ms(c.start.Time, c.at(c.responded))
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
 		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())
@@ -201,7 +201,7 @@ func (c *Call) row() *record.Call {
 	}
 	var answer time.Time
 	for _, l := range c.legs {
-		answer = earlier(answer, l.answer)
+		answer = earlier(answer, c.at(l.answer))
 	}
 	c.ringing(r, &c.rung, answer)
 	for _, t := range c.tries {

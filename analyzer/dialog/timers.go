@@ -54,7 +54,7 @@ func (c *Call) legDeadline(l *Leg) time.Time {
 	opt := &c.table.opt
 	if !l.bye.IsZero() {
 		if !l.byeDone.IsZero() {
-			return later(l.byeDone, l.bye).Add(opt.Grace)
+			return later(l.byeDone.Time, l.bye.Time).Add(opt.Grace)
 		}
 		return l.bye.Add(64*opt.T1 + opt.Grace) // a BYE is repeated until Timer F
 	}
@@ -87,13 +87,13 @@ func (c *Call) over() (bool, time.Time) {
 			if l.bye.IsZero() {
 				return false, time.Time{}
 			}
-			end = later(end, l.bye)
+			end = later(end, l.bye.Time)
 		}
 		return true, end
 	}
 	for _, l := range c.legs { // a BYE in an early dialog (RFC 3261 section 15)
 		if !l.bye.IsZero() {
-			return true, l.bye
+			return true, l.bye.Time
 		}
 	}
 	if c.pending() {
@@ -132,7 +132,7 @@ func (c *Call) lastTryStart() time.Time {
 		}
 	}
 	if at.IsZero() {
-		return c.start
+		return c.start.Time
 	}
 	return at
 }
