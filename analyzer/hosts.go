@@ -21,7 +21,7 @@ func (a *Analyzer) hostSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 	}
 	a.hosts.Message(p, m, at)
 	if c != nil && m.Request && string(m.Method) == "INVITE" && len(m.To().Tag) == 0 && a.callIDKept(p, c) {
-		a.hosts.Bridged(p.Domain, p.Src.Addr())
+		a.hosts.Bridged(p.Domain, p.Src.Addr(), true)
 	}
 }
 

@@ -45,8 +45,32 @@ func TestB2BUA(t *testing.T) {
 	s.send(bob, box, "200 INVITE", 1)
 	s.send(box, alice, "200 INVITE", 1)
 	s.is(t, box, Phone)
-	s.Bridged("default", netip.MustParseAddr(box))
+	s.Bridged("default", netip.MustParseAddr(box), true)
 	s.is(t, box, B2BUA)
+}
+
+// TestLikelyB2BUA: four legs that likely go on from another one weigh as much as
+// one that surely does.
+func TestLikelyB2BUA(t *testing.T) {
+	s := newStage(Defaults())
+	for i := range 16 {
+		s.send(alice, box, "INVITE", 1)
+		s.send(box, bob, "INVITE", 1)
+		s.send(bob, box, "200 INVITE", 1)
+		s.send(box, alice, "200 INVITE", 1)
+		s.Bridged("default", netip.MustParseAddr(box), false)
+		if i == 2 {
+			s.is(t, box, Phone)
+		}
+	}
+	s.is(t, box, B2BUA)
+	likely := s.seen(box).Confidence()
+	for range 4 {
+		s.Bridged("default", netip.MustParseAddr(box), true)
+	}
+	if sure := s.seen(box).Confidence(); likely != 0.8 || sure <= likely {
+		t.Errorf("confidence %v of what is likely, %v where a quarter is sure", likely, sure)
+	}
 }
 
 // TestPBX: no leg is tied to another, but it registers phones and makes calls.
@@ -168,21 +192,21 @@ func TestMostOfWhatItDoes(t *testing.T) {
 	}
 	s := newStage(Defaults()) // a phone of which a link and a Via are wrong
 	many(s, 20, 1)
-	s.Bridged("default", box)
+	s.Bridged("default", box, true)
 	many(s, 1, 2)
 	s.is(t, box.String(), Phone)
 
 	s = newStage(Defaults()) // a proxy with a link that is wrong
 	many(s, 10, 2)
 	many(s, 1, 1)
-	s.Bridged("default", box)
+	s.Bridged("default", box, true)
 	s.is(t, box.String(), Proxy)
 
 	s = newStage(Defaults()) // an SBC that hands on some calls as a proxy does
 	many(s, 10, 1)
 	many(s, 8, 2)
 	for range 10 {
-		s.Bridged("default", box)
+		s.Bridged("default", box, true)
 	}
 	s.is(t, box.String(), B2BUA)
 	if got := fmt.Sprint(s.seen(box.String()).Roles()); got != "[b2bua proxy]" {

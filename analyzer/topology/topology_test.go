@@ -132,7 +132,7 @@ func TestBounded(t *testing.T) {
 			case 2:
 				s.stream(src, dst, rapid.Uint32Range(0, 3).Draw(t, "ssrc"))
 			case 3:
-				s.Bridged("default", netip.MustParseAddr(src))
+				s.Bridged("default", netip.MustParseAddr(src), rapid.Bool().Draw(t, "sure"))
 			case 4:
 				s.at = s.at.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "s")) * time.Second)
 				s.Advance(s.at)
