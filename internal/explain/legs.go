@@ -105,7 +105,9 @@ func (s *story) legs(rows *Rows) {
 		if other == c.CallID {
 			other = l.CallID
 		}
-		merged := func(o *record.Link) bool { return o.Merged && o.Domain == c.Domain && o.CallID == other && o.SessionID == session }
+		merged := func(o *record.Link) bool {
+			return o.Merged && o.Domain == c.Domain && o.CallID == other && o.SessionID == session
+		}
 		if l.Merged || !LegOf(c).in(l) || slices.ContainsFunc(rows.Links, merged) || slices.ContainsFunc(all, func(o Leg) bool { return o.CallID == other }) {
 			continue
 		}
