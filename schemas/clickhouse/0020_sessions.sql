@@ -15,10 +15,11 @@ ASOF LEFT JOIN
     GROUP BY domain, call_id, first_seen
 ) AS l ON l.domain = c.domain AND l.call_id = c.call_id AND l.since <= c.first_seen;
 
--- An attempt says by itself whether it is a seizure: what it takes is known when the call is over.
+-- An attempt says by itself whether it is a seizure: what it takes is known when the call is over. Of those that
+-- are stored already it is known but for forks that lost.
 ALTER TABLE attempts{{.OnCluster}}
     ADD COLUMN IF NOT EXISTS `trunk_in` LowCardinality(Nullable(String)) COMMENT 'of the call, as configuration names it' CODEC(ZSTD(1)) AFTER `dst_port`,
-    ADD COLUMN IF NOT EXISTS `seizure` Bool COMMENT 'it counts for ASR and NER: no challenge or redirection, no fork that lost to an answer, not in progress' CODEC(ZSTD(1)) AFTER `won`;
+    ADD COLUMN IF NOT EXISTS `seizure` Bool DEFAULT ifNull(status NOT IN (401, 407, 487) AND intDiv(status, 100) != 3, true) COMMENT 'it counts for ASR and NER: no challenge or redirection, no fork that lost to an answer, not in progress' CODEC(ZSTD(1)) AFTER `won`;
 
 -- seizures: what a call was answered for, three ways to count: each end-to-end call (the legs of
 -- one session), each leg, each downstream try. answered is the numerator of RFC 6076 SER and of the ASR
