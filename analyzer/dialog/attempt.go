@@ -11,7 +11,7 @@ import (
 func (t *try) targets() []fork {
 	var out []fork
 	for _, f := range t.forks {
-		if !f.rung.time().IsZero() || !f.won.IsZero() {
+		if !f.rung.first().isZero() || !f.won.IsZero() {
 			out = append(out, f)
 		}
 	}
@@ -39,7 +39,7 @@ func (c *Call) Attempts() []*record.Attempt {
 		targets := t.targets()
 		if len(targets) <= 1 {
 			if len(targets) == 1 {
-				base.RingTime = atOrAfter(targets[0].rung.time().Time, t.start)
+				base.RingTime = atOrAfter(targets[0].rung.first().time(), t.start)
 			}
 			base.Won = t.status >= 200 && t.status < 300
 			out = append(out, &base)
@@ -47,7 +47,7 @@ func (c *Call) Attempts() []*record.Attempt {
 		}
 		for _, f := range targets { // a proxy forked out of our sight: each To tag is a target
 			a := base
-			a.RingTime, a.Won = atOrAfter(f.rung.time().Time, t.start), !f.won.IsZero()
+			a.RingTime, a.Won = atOrAfter(f.rung.first().time(), t.start), !f.won.IsZero()
 			switch {
 			case a.Won:
 				a.EndTime = atOrAfter(f.won, t.start)

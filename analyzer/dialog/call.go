@@ -132,9 +132,9 @@ func (r *rung) by(status int, at time.Time, node, teller uint8) {
 	}
 }
 
-// time is that of the 180, of another 18x where no 180 came.
-func (r *rung) time() stamp {
-	if r.first180.IsZero() {
+// first is that of the 180, of another 18x where no 180 came.
+func (r *rung) first() stamp {
+	if r.first180.isZero() {
 		return r.first18x
 	}
 	return r.first180
@@ -218,7 +218,7 @@ func (c *Call) SetFlag(name string) {
 func (c *Call) AnswerTime() (time.Time, bool) {
 	var at time.Time
 	for _, l := range c.legs {
-		at = earlier(at, l.answer.Time)
+		at = earlier(at, l.answer.time())
 	}
 	return at, !at.IsZero()
 }
@@ -244,7 +244,7 @@ func (c *Call) leg(tag []byte) *Leg {
 // anyLeg is the answered leg of a peer that sends no tags.
 func (c *Call) anyLeg() *Leg {
 	for _, l := range c.legs {
-		if !l.answer.IsZero() || l.confirmed {
+		if !l.answer.isZero() || l.confirmed {
 			return l
 		}
 	}
@@ -272,7 +272,7 @@ func (c *Call) addLeg(tag []byte) *Leg {
 	}
 	c.table.Counters.Overflow++
 	for i, old := range c.legs { // a target that only rang makes room
-		if !old.live() && old.bye.IsZero() {
+		if !old.live() && old.bye.isZero() {
 			c.legs = append(slices.Delete(c.legs, i, i+1), l)
 			return l
 		}
@@ -290,7 +290,7 @@ func (c *Call) claim(l *Leg) {
 // deny takes the word of the other end, which answered 481, that there is no
 // such dialog.
 func (c *Call) deny(l *Leg) {
-	if l.alleged && l.answer.IsZero() {
+	if l.alleged && l.answer.isZero() {
 		c.legs = slices.DeleteFunc(c.legs, func(o *Leg) bool { return o == l })
 	}
 }

@@ -90,12 +90,7 @@ func (k *clocked) shifted(us int64, node uint8) *clocked {
 }
 
 // end is when the final response to a try was seen.
-func (t *try) end() stamp {
-	if t.seen.at[ended] == 0 {
-		return stamp{}
-	}
-	return stamp{time.UnixMicro(t.seen.at[ended]), t.seen.node[ended]}
-}
+func (t *try) end() stamp { return stamp{t.seen.at[ended], t.seen.node[ended]} }
 
 // clock is the number of a node among those that saw the call.
 func (c *Call) clock(node string) uint8 {

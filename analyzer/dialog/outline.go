@@ -20,7 +20,7 @@ type Outline struct {
 func (c *Call) Outline() Outline {
 	o := Outline{
 		Caller: c.caller, Callee: c.callee, RequestUser: c.requestUser, Src: c.src.Addr(), Dst: c.dst.Addr(),
-		Start: c.start.Time, Ring: c.rung.time().Time, Elsewhere: c.answeredByElse,
+		Start: c.start.time(), Ring: c.rung.first().time(), Elsewhere: c.answeredByElse,
 	}
 	o.Calling = c.number()
 	if n := c.network; n != nil {

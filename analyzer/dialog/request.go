@@ -70,7 +70,7 @@ func (t *Table) invite(e *event, c *Call) {
 	}
 	// Of the copies at several hops the one with the fewest Vias is the
 	// caller's, whatever the clocks of two agents say.
-	if c.start.IsZero() || hop < c.startHop && e.cseq == c.tries[0].cseq || hop == c.startHop && node == c.teller && e.at.Before(c.start.Time) {
+	if c.start.isZero() || hop < c.startHop && e.cseq == c.tries[0].cseq || hop == c.startHop && node == c.teller && e.at.Before(c.start.time()) {
 		t.firstInvite(e, c)
 		c.startHop, c.teller = hop, node
 	}
@@ -188,7 +188,7 @@ func (c *Call) byeRequest(e *event, leg *Leg, side Side) {
 	}
 	c.ended(leg, e, side)
 	leg.cause.take(causeOf(e.m))
-	if leg.answer.IsZero() && c.truncated {
+	if leg.answer.isZero() && c.truncated {
 		leg.confirmed = true
 	}
 }
@@ -200,7 +200,7 @@ func (c *Call) ended(l *Leg, e *event, side Side) {
 	if l.bye == before {
 		return
 	}
-	if !before.IsZero() && side != l.byeSide {
+	if !before.isZero() && side != l.byeSide {
 		l.byeDone = stamp{} // was of the other side's
 	}
 	l.byeSide = side

@@ -20,7 +20,7 @@ func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 			leg = c.addLeg(legTag(e, side))
 			leg.confirmed = leg.confirmed || c.truncated
 		}
-		if leg.bye.IsZero() { // the BYE itself was not seen
+		if leg.bye.isZero() { // the BYE itself was not seen
 			c.ended(leg, e, side)
 		}
 		if status >= 200 && status != 401 && status != 407 && side == leg.byeSide {
@@ -61,7 +61,7 @@ func (c *Call) initial(e *event, leg *Leg, side Side) bool {
 	if slices.Contains(c.inviteSeqs, requestID{e.cseq, A}) {
 		return false
 	}
-	return c.start.IsZero() && (leg == nil || !leg.confirmed)
+	return c.start.isZero() && (leg == nil || !leg.confirmed)
 }
 
 func (c *Call) initialResponse(e *event) {

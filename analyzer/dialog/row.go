@@ -34,12 +34,12 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 	r.ToTag, r.State = l.Tag, record.Answered
 	answer := c.at(l.answer)
 	if !answer.IsZero() {
-		answer = later(answer, c.start.Time) // a response captured before its INVITE did not answer before it
+		answer = later(answer, c.start.time()) // a response captured before its INVITE did not answer before it
 		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
-		r.SetupMs = ms(c.start.Time, answer)
+		r.SetupMs = ms(c.start.time(), answer)
 	}
 	r.AnswerTime = at(answer)
-	if c.liveLegs() > 1 && !l.rung.time().IsZero() { // each target rang by itself
+	if c.liveLegs() > 1 && !l.rung.first().isZero() { // each target rang by itself
 		c.ringing(r, &l.rung, answer)
 	}
 	if l.agent != "" {
@@ -48,7 +48,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 	l.cause.row(r)
 	end, noBye := c.legEnd(l)
 	switch {
-	case !l.bye.IsZero():
+	case !l.bye.isZero():
 		if c.sidesKnown() {
 			r.HangupBy = new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 		}
@@ -62,7 +62,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 		r.State = record.Open
 	}
 	if !end.IsZero() {
-		end = later(end, later(answer, c.start.Time))
+		end = later(end, later(answer, c.start.time()))
 	}
 	r.EndTime = at(end)
 	if !answer.IsZero() {
@@ -81,7 +81,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 // legEnd is when a leg ended, and whether it did so without a BYE.
 func (c *Call) legEnd(l *Leg) (end time.Time, noBye bool) {
 	switch {
-	case !l.bye.IsZero():
+	case !l.bye.isZero():
 		return c.at(l.bye), false
 	case !c.expired:
 		return time.Time{}, false
@@ -110,18 +110,18 @@ func (c *Call) unansweredRow() *record.Call {
 	}
 	earlyBye := false
 	for _, l := range c.legs {
-		if !l.bye.IsZero() {
+		if !l.bye.isZero() {
 			earlyBye = true
-			r.EndTime, r.HangupBy = at(later(c.at(l.bye), c.start.Time)), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+			r.EndTime, r.HangupBy = at(later(c.at(l.bye), c.start.time())), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 			why.take(l.cause)
 		}
 	}
 	why.row(r)
 	final := time.Time{}
 	if !pending {
-		final = later(c.at(out.end()), c.start.Time)
+		final = later(c.at(out.end()), c.start.time())
 	}
-	cancelled := !c.cancel.IsZero() || c.answeredByElse
+	cancelled := !c.cancel.isZero() || c.answeredByElse
 	switch {
 	case earlyBye:
 		r.State = record.Cancelled
@@ -135,13 +135,13 @@ func (c *Call) unansweredRow() *record.Call {
 			r.HangupBy = new("network")
 			r.Flags = append(r.Flags, "answered_elsewhere")
 		}
-		r.EndTime = at(later(c.at(c.cancel), c.start.Time))
+		r.EndTime = at(later(c.at(c.cancel), c.start.time()))
 		if !pending {
 			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(final)
 		}
 	case c.expired && !c.truncated:
 		r.State = record.Timeout
-		r.EndTime = at(later(c.silentEnd(), c.start.Time))
+		r.EndTime = at(later(c.silentEnd(), c.start.time()))
 	default:
 		r.State = record.Open
 	}
@@ -171,16 +171,16 @@ func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
 
 // ringing fills what depends on when the callee rang and answered.
 func (c *Call) ringing(r *record.Call, rang *rung, answer time.Time) {
-	r.RingTime = atOrAfter(c.at(rang.time()), c.start.Time) // a response captured before its INVITE did not ring before it
-	r.PddMs = ms(c.start.Time, c.at(rang.first180))
-	r.SrdMs = ms(c.start.Time, earlier(earlier(c.at(rang.first180), c.at(rang.first18x)), answer))
+	r.RingTime = atOrAfter(c.at(rang.first()), c.start.time()) // a response captured before its INVITE did not ring before it
+	r.PddMs = ms(c.start.time(), c.at(rang.first180))
+	r.SrdMs = ms(c.start.time(), earlier(earlier(c.at(rang.first180), c.at(rang.first18x)), answer))
 }
 
 func (c *Call) row() *record.Call {
 	r := &record.Call{
 		Domain: c.domain, FirstSeen: micro(c.firstSeen),
 		CallID: c.callID, FromTag: c.fromTag, SessionID: c.callID, Nodes: slices.Sorted(slices.Values(c.nodes)),
-		StartTime: at(c.start.Time),
+		StartTime: at(c.start.time()),
 		Caller:    c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
 		CallerDisplay: text(c.callerDisplay),
 		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
@@ -191,7 +191,7 @@ func (c *Call) row() *record.Call {
 		MediaSeen: "unknown",
 	}
 	c.network.row(r)
-	r.TryingMs, r.ResponseMs = ms(c.start.Time, c.at(c.trying)), ms(c.start.Time, c.at(c.responded))
+	r.TryingMs, r.ResponseMs = ms(c.start.time(), c.at(c.trying)), ms(c.start.time(), c.at(c.responded))
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
 		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())

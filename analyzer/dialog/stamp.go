@@ -5,29 +5,40 @@ import "time"
 // stamp is when something of a call was seen, and by which node, in the order
 // of Call.nodes from 1: each has a clock of its own.
 type stamp struct {
-	time.Time
+	us   int64 // Unix time; 0 is never
 	node uint8
+}
+
+func (s stamp) isZero() bool { return s.us == 0 }
+
+// time is the stamp by its own clock.
+func (s stamp) time() time.Time {
+	if s.us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(s.us)
 }
 
 // note takes the earliest time of the node by whose clock the call is told,
 // where that one saw it; else of the first that did.
 func (s *stamp) note(at time.Time, node, teller uint8) {
+	us := at.UnixMicro()
 	switch {
-	case s.IsZero(), node == teller && s.node != teller:
-		*s = stamp{at, node}
+	case s.isZero(), node == teller && s.node != teller:
+		*s = stamp{us, node}
 	case s.node == node:
-		s.Time = earlier(s.Time, at)
+		s.us = min(s.us, us)
 	}
 }
 
 // at is a stamp by the clock of the node that tells the call: corrected where
 // what both nodes saw says how far their clocks are apart.
 func (c *Call) at(s stamp) time.Time {
-	if s.node == c.teller || s.IsZero() {
-		return s.Time
+	if s.node == c.teller || s.isZero() {
+		return s.time()
 	}
-	us, _ := c.ahead(s.node)
-	return s.Add(time.Duration(-us) * time.Microsecond)
+	ahead, _ := c.ahead(s.node)
+	return time.UnixMicro(s.us - ahead)
 }
 
 // ahead is how far the clock of a node is ahead of that of the node that tells
