@@ -34,6 +34,7 @@ type feed struct {
 	intervals    []*record.Interval
 	toldRows     []*record.Report
 	links        []*record.Link
+	hosts        []*record.Host
 	messages     int
 }
 
@@ -55,6 +56,8 @@ func newFeed(change ...func(*Options)) *feed {
 			f.toldRows = append(f.toldRows, r)
 		case *record.Link:
 			f.links = append(f.links, r)
+		case *record.Host:
+			f.hosts = append(f.hosts, r)
 		case *record.Message:
 			f.messages++
 		}

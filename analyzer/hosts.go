@@ -21,7 +21,7 @@ func (a *Analyzer) hostSIP(p *packet.Packet, m *sip.Message, c *dialog.Call) {
 	}
 	a.hosts.Message(p, m, at)
 	if c != nil && m.Request && string(m.Method) == "INVITE" && len(m.To().Tag) == 0 && a.callIDKept(p, c) {
-		a.hosts.Bridged(p.Domain, p.Src.Addr())
+		a.hosts.Bridged(p.Domain, p.Src.Addr(), true)
 	}
 }
 
@@ -48,6 +48,9 @@ func (a *Analyzer) hostStream(s *stream) {
 // proxy, that of the try which won, else of the last one.
 func (a *Analyzer) trunks(r *record.Call, attempts []*record.Attempt) {
 	r.TrunkIn = a.trunkOf(r.SrcIP)
+	for _, at := range attempts {
+		at.TrunkIn = r.TrunkIn
+	}
 	for _, at := range attempts {
 		if at.TrunkOut = a.trunkOf(at.DstIP); at.TrunkOut != nil {
 			r.TrunkOut = at.TrunkOut

@@ -140,7 +140,7 @@ func (a *Analyzer) linked(l link.Link) {
 		row.Detail = new(l.Detail)
 	}
 	if l.Box.IsValid() {
-		a.hosts.Bridged(l.Leg.Domain, l.Box)
+		a.hosts.Bridged(l.Leg.Domain, l.Box, l.Merged)
 	}
 	a.Counters.Links++
 	a.emit(row)

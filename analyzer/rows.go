@@ -19,8 +19,9 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	}
 	m.segments()
 	session := a.sessionOf(c)
-	attempts := c.Attempts()
-	for i, row := range c.Rows() {
+	attempts, rows := c.Attempts(), c.Rows()
+	dialog.Seizures(attempts, rows)
+	for i, row := range rows {
 		row.Call.SessionID = session
 		streams := m.of(row.Leg, i == 0)
 		a.trunks(row.Call, attempts)
@@ -40,12 +41,12 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	}
 	a.clocks = clockGaps(hops)
 	a.releaseReports(c, m)
-	var rows []*record.Stream
+	var told []*record.Stream
 	for _, s := range m.streams { // before any of them begins anew
-		rows = append(rows, a.rowOf(s))
+		told = append(told, a.rowOf(s))
 	}
 	for i, s := range m.streams {
-		a.emitRow(s, rows[i])
+		a.emitRow(s, told[i])
 		s.kept, s.before = false, nil // what still comes has a row of its own
 	}
 	a.clocks = nil

@@ -44,11 +44,12 @@ type Call struct {
 
 	domain, callID, fromTag string
 	nodes                   []string
+	teller                  uint8 // the node by whose clock the call is told: the nearest to the caller that saw the INVITE
 	firstSeen, lastSeen     time.Time
 
 	// Of the first INVITE, or of the first message where it was not seen.
-	start                              time.Time // zero when the INVITE was not seen
-	startHop                           int       // Via headers of the INVITE that the fields below are of
+	start                              stamp // zero when the INVITE was not seen
+	startHop                           int   // Via headers of the INVITE that the fields below are of
 	caller, callerHost, callerDisplay  string
 	callee, calleeHost                 string
 	requestUser, requestHost           string
@@ -66,10 +67,10 @@ type Call struct {
 
 	rung        rung
 	provisional time.Time // latest provisional response
-	trying      time.Time // first 100 to the INVITE
-	responded   time.Time // first response to it other than 100
+	trying      stamp     // first 100 to the INVITE
+	responded   stamp     // first response to it other than 100
 
-	cancel         time.Time // first CANCEL of the call as a whole
+	cancel         stamp // first CANCEL of the call as a whole
 	cancelCause    cause
 	answeredByElse bool // CANCEL said that another answered
 
@@ -95,16 +96,16 @@ type Call struct {
 type Leg struct {
 	Tag string
 
-	answer    time.Time // first 2xx to the INVITE
-	status    uint16    // of that 2xx
+	answer    stamp  // first 2xx to the INVITE
+	status    uint16 // of that 2xx
 	reason    string
 	rung      rung
 	confirmed bool // in-dialog requests were seen, so it was answered although the 2xx was not seen
 	alleged   bool // confirmed by such a request only, in a call whose INVITE was seen
 	acked     bool
-	bye       time.Time // first BYE
+	bye       stamp // first BYE
 	byeSide   Side
-	byeDone   time.Time // first final response to that side's BYE
+	byeDone   stamp // first final response to that side's BYE
 	cause     cause
 	agent     string // User-Agent or Server of the callee on this leg
 
@@ -119,21 +120,21 @@ type Leg struct {
 
 // rung is when a target rang.
 type rung struct {
-	first180, first18x time.Time // 180; 18x other than that
+	first180, first18x stamp // 180; 18x other than that
 }
 
-func (r *rung) by(status int, at time.Time) {
+func (r *rung) by(status int, at time.Time, node, teller uint8) {
 	switch {
 	case status == 180:
-		r.first180 = earlier(r.first180, at)
+		r.first180.note(at, node, teller)
 	case status > 180:
-		r.first18x = earlier(r.first18x, at)
+		r.first18x.note(at, node, teller)
 	}
 }
 
-// time is that of the 180, of another 18x where no 180 came.
-func (r *rung) time() time.Time {
-	if r.first180.IsZero() {
+// first is that of the 180, of another 18x where no 180 came.
+func (r *rung) first() stamp {
+	if r.first180.isZero() {
 		return r.first18x
 	}
 	return r.first180
@@ -217,7 +218,7 @@ func (c *Call) SetFlag(name string) {
 func (c *Call) AnswerTime() (time.Time, bool) {
 	var at time.Time
 	for _, l := range c.legs {
-		at = earlier(at, l.answer)
+		at = earlier(at, l.answer.time())
 	}
 	return at, !at.IsZero()
 }
@@ -243,7 +244,7 @@ func (c *Call) leg(tag []byte) *Leg {
 // anyLeg is the answered leg of a peer that sends no tags.
 func (c *Call) anyLeg() *Leg {
 	for _, l := range c.legs {
-		if !l.answer.IsZero() || l.confirmed {
+		if !l.answer.isZero() || l.confirmed {
 			return l
 		}
 	}
@@ -271,7 +272,7 @@ func (c *Call) addLeg(tag []byte) *Leg {
 	}
 	c.table.Counters.Overflow++
 	for i, old := range c.legs { // a target that only rang makes room
-		if !old.live() && old.bye.IsZero() {
+		if !old.live() && old.bye.isZero() {
 			c.legs = append(slices.Delete(c.legs, i, i+1), l)
 			return l
 		}
@@ -289,7 +290,7 @@ func (c *Call) claim(l *Leg) {
 // deny takes the word of the other end, which answered 481, that there is no
 // such dialog.
 func (c *Call) deny(l *Leg) {
-	if l.alleged && l.answer.IsZero() {
+	if l.alleged && l.answer.isZero() {
 		c.legs = slices.DeleteFunc(c.legs, func(o *Leg) bool { return o == l })
 	}
 }

@@ -89,6 +89,9 @@ func (k *clocked) shifted(us int64, node uint8) *clocked {
 	return out
 }
 
+// end is when the final response to a try was seen.
+func (t *try) end() stamp { return stamp{t.seen.at[ended], t.seen.node[ended]} }
+
 // clock is the number of a node among those that saw the call.
 func (c *Call) clock(node string) uint8 {
 	c.sawNode(node)
@@ -173,14 +176,9 @@ func (c *Call) enteredAt(t *try) *try {
 	return in
 }
 
-// Hops gives a row for each INVITE transaction at each hop, where the call was
-// seen at more than one: else its attempts say as much.
-func (c *Call) Hops() []*record.Hop {
-	if len(c.tries) < 2 {
-		return nil
-	}
-	parents := map[*try]*try{}
-	branches := map[*try][]*try{} // of the box behind a hop
+// path is the hop before each, and the hops behind the box at the end of each.
+func (c *Call) path() (parents map[*try]*try, branches map[*try][]*try) {
+	parents, branches = map[*try]*try{}, map[*try][]*try{}
 	for _, t := range c.tries {
 		if t.start.IsZero() || t.stand {
 			continue // without its INVITE nothing says where it belongs
@@ -190,6 +188,16 @@ func (c *Call) Hops() []*record.Hop {
 			branches[p] = append(branches[p], t)
 		}
 	}
+	return parents, branches
+}
+
+// Hops gives a row for each INVITE transaction at each hop, where the call was
+// seen at more than one: else its attempts say as much.
+func (c *Call) Hops() []*record.Hop {
+	if len(c.tries) < 2 {
+		return nil
+	}
+	parents, branches := c.path()
 	if len(parents) == 0 {
 		return nil
 	}

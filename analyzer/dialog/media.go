@@ -289,7 +289,7 @@ func (c *Call) apply(at time.Time, leg *Leg, owner Side, d direction) {
 	d.since = at
 	leg.media[owner] = d
 	c.mediaFlags(leg)
-	if leg.answer.IsZero() && !leg.confirmed {
+	if leg.answer.isZero() && !leg.confirmed {
 		return
 	}
 	a, b := leg.media[A], leg.media[B]

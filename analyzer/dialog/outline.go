@@ -22,7 +22,7 @@ type Outline struct {
 func (c *Call) Outline() Outline {
 	o := Outline{
 		Caller: c.caller, Callee: c.callee, RequestUser: c.requestUser, Src: c.src.Addr(), Dst: c.dst.Addr(),
-		Diverted: c.diverted, Start: c.start, Ring: c.rung.time(), Elsewhere: c.answeredByElse,
+		Diverted: c.diverted, Start: c.start.time(), Ring: c.rung.first().time(), Elsewhere: c.answeredByElse,
 	}
 	if len(c.nodes) == 1 {
 		o.Node = c.nodes[0]

@@ -64,17 +64,17 @@ func legTag(e *event, side Side) []byte {
 }
 
 func (t *Table) invite(e *event, c *Call) {
-	hop := 0
+	hop, node := 0, c.clock(e.p.Node)
 	for range e.m.Vias() {
 		hop++
 	}
 	// Of the copies at several hops the one with the fewest Vias is the
 	// caller's, whatever the clocks of two agents say.
-	if c.start.IsZero() || hop < c.startHop && e.cseq == c.tries[0].cseq || hop == c.startHop && e.at.Before(c.start) {
+	if c.start.isZero() || hop < c.startHop && e.cseq == c.tries[0].cseq || hop == c.startHop && node == c.teller && e.at.Before(c.start.time()) {
 		t.firstInvite(e, c)
-		c.startHop = hop
+		c.startHop, c.teller = hop, node
 	}
-	c.start = earlier(c.start, e.at)
+	c.start.note(e.at, node, c.teller)
 	c.firstSeen = earlier(c.firstSeen, e.at)
 	c.truncated = false
 	if remember(&c.inviteSeqs, requestID{e.cseq, A}) {
@@ -178,7 +178,7 @@ func (c *Call) cancelled(e *event) {
 		c.answeredByElse = true
 	}
 	c.cancelCause.take(why)
-	c.cancel = earlier(c.cancel, e.at)
+	c.cancel.note(e.at, c.clock(e.p.Node), c.teller)
 }
 
 func (c *Call) byeRequest(e *event, leg *Leg, side Side) {
@@ -186,23 +186,25 @@ func (c *Call) byeRequest(e *event, leg *Leg, side Side) {
 		leg = c.addLeg(nil)
 		c.claim(leg)
 	}
-	leg.ended(e.at, side)
+	c.ended(leg, e, side)
 	leg.cause.take(causeOf(e.m))
-	if leg.answer.IsZero() && c.truncated {
+	if leg.answer.isZero() && c.truncated {
 		leg.confirmed = true
 	}
 }
 
 // ended notes a BYE: the earliest one counts.
-func (l *Leg) ended(at time.Time, side Side) {
-	if !l.bye.IsZero() && !at.Before(l.bye) {
+func (c *Call) ended(l *Leg, e *event, side Side) {
+	before := l.bye
+	l.bye.note(e.at, c.clock(e.p.Node), c.teller)
+	if l.bye == before {
 		return
 	}
-	if !l.bye.IsZero() && side != l.byeSide {
-		l.byeDone = time.Time{} // was of the other side's
+	if !before.isZero() && side != l.byeSide {
+		l.byeDone = stamp{} // was of the other side's
 	}
-	l.bye, l.byeSide = at, side
-	l.hold.end(at)
+	l.byeSide = side
+	l.hold.end(e.at)
 }
 
 // sawHost notes the hosts of a message of side, or of a response to it.

@@ -20,11 +20,11 @@ func (t *Table) response(e *event, c *Call, leg *Leg, side Side) {
 			leg = c.addLeg(legTag(e, side))
 			leg.confirmed = leg.confirmed || c.truncated
 		}
-		if leg.bye.IsZero() { // the BYE itself was not seen
-			leg.ended(e.at, side)
+		if leg.bye.isZero() { // the BYE itself was not seen
+			c.ended(leg, e, side)
 		}
 		if status >= 200 && status != 401 && status != 407 && side == leg.byeSide {
-			leg.byeDone = earlier(leg.byeDone, e.at)
+			leg.byeDone.note(e.at, c.clock(e.p.Node), c.teller)
 		}
 		if status == 481 {
 			c.deny(leg)
@@ -61,7 +61,7 @@ func (c *Call) initial(e *event, leg *Leg, side Side) bool {
 	if slices.Contains(c.inviteSeqs, requestID{e.cseq, A}) {
 		return false
 	}
-	return c.start.IsZero() && (leg == nil || !leg.confirmed)
+	return c.start.isZero() && (leg == nil || !leg.confirmed)
 }
 
 func (c *Call) initialResponse(e *event) {
@@ -70,11 +70,12 @@ func (c *Call) initialResponse(e *event) {
 	if us := e.at.UnixMicro(); t.first == 0 || us < t.first {
 		t.first = us
 	}
-	t.noteResponse(e, c.clock(e.p.Node))
+	node := c.clock(e.p.Node)
+	t.noteResponse(e, node)
 	if status == 100 {
-		c.trying = earlier(c.trying, e.at)
+		c.trying.note(e.at, node, c.teller)
 	} else {
-		c.responded = earlier(c.responded, e.at)
+		c.responded.note(e.at, node, c.teller)
 	}
 	t.cause.take(causeOf(e.m))
 	c.charged(e.m)
@@ -92,15 +93,16 @@ func (c *Call) initialResponse(e *event) {
 		f := t.fork(e.to.Tag)
 		leg := c.addLeg(e.to.Tag)
 		for _, r := range [...]*rung{&c.rung, &f.rung, &leg.rung} {
-			r.by(status, e.at)
+			r.by(status, e.at, node, c.teller)
 		}
 		c.sdp(e, leg, B)
 	case status < 300:
 		leg := c.addLeg(e.to.Tag)
 		f := t.fork(e.to.Tag)
 		f.won = earlier(f.won, e.at)
-		if leg.answer.IsZero() || e.at.Before(leg.answer) {
-			leg.answer, leg.status, leg.reason = e.at, uint16(status), clip(e.m.Reason, maxText)
+		before := leg.answer
+		if leg.answer.note(e.at, node, c.teller); leg.answer != before {
+			leg.status, leg.reason = uint16(status), clip(e.m.Reason, maxText)
 		}
 		if a := agentOf(e.m); len(a) > 0 {
 			leg.agent = clip(a, maxText)

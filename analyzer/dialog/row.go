@@ -32,14 +32,14 @@ func (c *Call) Rows() []Row {
 func (c *Call) answeredRow(l *Leg) *record.Call {
 	r := c.row()
 	r.ToTag, r.State = l.Tag, record.Answered
-	answer := l.answer
+	answer := c.at(l.answer)
 	if !answer.IsZero() {
-		answer = later(answer, c.start) // a response captured before its INVITE did not answer before it
+		answer = later(answer, c.start.time()) // a response captured before its INVITE did not answer before it
 		r.FinalStatus, r.FinalReason = new(l.status), text(l.reason)
-		r.SetupMs = ms(c.start, answer)
+		r.SetupMs = ms(c.start.time(), answer)
 	}
 	r.AnswerTime = at(answer)
-	if c.liveLegs() > 1 && !l.rung.time().IsZero() { // each target rang by itself
+	if c.liveLegs() > 1 && !l.rung.first().isZero() { // each target rang by itself
 		c.ringing(r, &l.rung, answer)
 	}
 	if l.agent != "" {
@@ -48,11 +48,11 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 	l.cause.row(r)
 	end, noBye := c.legEnd(l)
 	switch {
-	case !l.bye.IsZero():
+	case !l.bye.isZero():
 		if c.sidesKnown() {
 			r.HangupBy = new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 		}
-		r.DisconnectMs = ms(l.bye, l.byeDone)
+		r.DisconnectMs = ms(c.at(l.bye), c.at(l.byeDone))
 	case noBye:
 		r.Flags = append(r.Flags, "no_bye")
 		if l.sessionExpires > 0 {
@@ -62,7 +62,7 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 		r.State = record.Open
 	}
 	if !end.IsZero() {
-		end = later(end, later(answer, c.start))
+		end = later(end, later(answer, c.start.time()))
 	}
 	r.EndTime = at(end)
 	if !answer.IsZero() {
@@ -81,12 +81,12 @@ func (c *Call) answeredRow(l *Leg) *record.Call {
 // legEnd is when a leg ended, and whether it did so without a BYE.
 func (c *Call) legEnd(l *Leg) (end time.Time, noBye bool) {
 	switch {
-	case !l.bye.IsZero():
-		return l.bye, false
+	case !l.bye.isZero():
+		return c.at(l.bye), false
 	case !c.expired:
 		return time.Time{}, false
 	case !c.lastMedia.IsZero():
-		return later(c.lastMedia, l.answer), true
+		return later(c.lastMedia, c.at(l.answer)), true
 	case l.sessionExpires > 0:
 		return l.refreshed.Add(l.sessionExpires), true
 	}
@@ -110,18 +110,18 @@ func (c *Call) unansweredRow() *record.Call {
 	}
 	earlyBye := false
 	for _, l := range c.legs {
-		if !l.bye.IsZero() {
+		if !l.bye.isZero() {
 			earlyBye = true
-			r.EndTime, r.HangupBy = at(later(l.bye, c.start)), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
+			r.EndTime, r.HangupBy = at(later(c.at(l.bye), c.start.time())), new(map[Side]string{A: "caller", B: "callee"}[l.byeSide])
 			why.take(l.cause)
 		}
 	}
 	why.row(r)
 	final := time.Time{}
 	if !pending {
-		final = later(out.final, c.start)
+		final = later(c.at(out.end()), c.start.time())
 	}
-	cancelled := !c.cancel.IsZero() || c.answeredByElse
+	cancelled := !c.cancel.isZero() || c.answeredByElse
 	switch {
 	case earlyBye:
 		r.State = record.Cancelled
@@ -135,13 +135,13 @@ func (c *Call) unansweredRow() *record.Call {
 			r.HangupBy = new("network")
 			r.Flags = append(r.Flags, "answered_elsewhere")
 		}
-		r.EndTime = at(later(c.cancel, c.start))
+		r.EndTime = at(later(c.at(c.cancel), c.start.time()))
 		if !pending {
 			r.FinalStatus, r.FinalReason, r.EndTime = new(out.status), text(out.reason), at(final)
 		}
 	case c.expired && !c.truncated:
 		r.State = record.Timeout
-		r.EndTime = at(later(c.silentEnd(), c.start))
+		r.EndTime = at(later(c.silentEnd(), c.start.time()))
 	default:
 		r.State = record.Open
 	}
@@ -171,16 +171,16 @@ func (c *Call) sidesKnown() bool { return len(c.tries) > 0 }
 
 // ringing fills what depends on when the callee rang and answered.
 func (c *Call) ringing(r *record.Call, rang *rung, answer time.Time) {
-	r.RingTime = atOrAfter(rang.time(), c.start) // a response captured before its INVITE did not ring before it
-	r.PddMs = ms(c.start, rang.first180)
-	r.SrdMs = ms(c.start, earlier(earlier(rang.first180, rang.first18x), answer))
+	r.RingTime = atOrAfter(c.at(rang.first()), c.start.time()) // a response captured before its INVITE did not ring before it
+	r.PddMs = ms(c.start.time(), c.at(rang.first180))
+	r.SrdMs = ms(c.start.time(), earlier(earlier(c.at(rang.first180), c.at(rang.first18x)), answer))
 }
 
 func (c *Call) row() *record.Call {
 	r := &record.Call{
 		Domain: c.domain, FirstSeen: micro(c.firstSeen),
 		CallID: c.callID, FromTag: c.fromTag, SessionID: c.callID, Nodes: slices.Sorted(slices.Values(c.nodes)),
-		StartTime: at(c.start),
+		StartTime: at(c.start.time()),
 		Caller:    c.caller, Callee: c.callee, CallerHost: c.callerHost, CalleeHost: c.calleeHost,
 		CallerDisplay: text(c.callerDisplay),
 		RequestUser:   text(c.requestUser), RequestHost: text(c.requestHost),
@@ -191,7 +191,7 @@ func (c *Call) row() *record.Call {
 		MediaSeen: "unknown",
 	}
 	c.network.row(r)
-	r.TryingMs, r.ResponseMs = ms(c.start, c.trying), ms(c.start, c.responded)
+	r.TryingMs, r.ResponseMs = ms(c.start.time(), c.at(c.trying)), ms(c.start.time(), c.at(c.responded))
 	if c.src.IsValid() {
 		r.SrcIP, r.SrcPort = new(c.src.Addr()), new(c.src.Port())
 		r.DstIP, r.DstPort = new(c.dst.Addr()), new(c.dst.Port())
@@ -201,7 +201,7 @@ func (c *Call) row() *record.Call {
 	}
 	var answer time.Time
 	for _, l := range c.legs {
-		answer = earlier(answer, l.answer)
+		answer = earlier(answer, c.at(l.answer))
 	}
 	c.ringing(r, &c.rung, answer)
 	for _, t := range c.tries {
@@ -237,59 +237,6 @@ func (l *Leg) Referred() time.Time { return l.referred }
 
 // EndHold closes a hold that lasts as the row is written.
 func (l *Leg) EndHold(at time.Time) { l.hold.end(at) }
-
-// targets are the forks of a try that rang or answered.
-func (t *try) targets() []fork {
-	var out []fork
-	for _, f := range t.forks {
-		if !f.rung.time().IsZero() || !f.won.IsZero() {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// Attempts gives the downstream tries of the call.
-func (c *Call) Attempts() []*record.Attempt {
-	var out []*record.Attempt
-	for _, t := range c.tries {
-		if !c.attempt(t) {
-			continue
-		}
-		base := record.Attempt{
-			Domain: c.domain, CallID: c.callID, FromTag: c.fromTag, Branch: t.branch,
-			FirstSeen:   t.firstSeen(),
-			RequestHost: text(t.host), StartTime: at(t.start), EndTime: atOrAfter(t.final, t.start), CauseQ850: nonzero(t.cause.q850),
-		}
-		if t.dst.IsValid() {
-			base.DstIP, base.DstPort = new(t.dst.Addr()), new(t.dst.Port())
-		}
-		if t.status != 0 {
-			base.Status, base.Reason = new(t.status), text(t.reason)
-		}
-		targets := t.targets()
-		if len(targets) <= 1 {
-			if len(targets) == 1 {
-				base.RingTime = atOrAfter(targets[0].rung.time(), t.start)
-			}
-			base.Won = t.status >= 200 && t.status < 300
-			out = append(out, &base)
-			continue
-		}
-		for _, f := range targets { // a proxy forked out of our sight: each To tag is a target
-			a := base
-			a.RingTime, a.Won = atOrAfter(f.rung.time(), t.start), !f.won.IsZero()
-			switch {
-			case a.Won:
-				a.EndTime = atOrAfter(f.won, t.start)
-			case f.tag != t.toTag: // how this one ended stayed with the proxy
-				a.Status, a.Reason, a.EndTime, a.CauseQ850 = nil, nil, nil, nil
-			}
-			out = append(out, &a)
-		}
-	}
-	return out
-}
 
 // atOrAfter is at, not before start: responses may be captured before their
 // request.

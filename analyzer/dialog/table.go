@@ -245,6 +245,7 @@ func (t *Table) newCall(e *event) *Call {
 		transport: e.p.Transport, vlan: e.p.VLAN,
 	}
 	c.parties(e)
+	c.teller = c.clock(e.p.Node)
 	key := string(t.groupKey(e))
 	g := t.groups[key]
 	if g == nil {

@@ -36,7 +36,7 @@ func (c *Call) patience() time.Duration {
 }
 
 // live reports whether the leg became a dialog of its own.
-func (l *Leg) live() bool { return !l.answer.IsZero() || l.confirmed }
+func (l *Leg) live() bool { return !l.answer.isZero() || l.confirmed }
 
 func (c *Call) answered() bool { return c.liveLegs() > 0 }
 
@@ -52,11 +52,11 @@ func (c *Call) liveLegs() int {
 
 func (c *Call) legDeadline(l *Leg) time.Time {
 	opt := &c.table.opt
-	if !l.bye.IsZero() {
-		if !l.byeDone.IsZero() {
-			return later(l.byeDone, l.bye).Add(opt.Grace)
+	if !l.bye.isZero() {
+		if !l.byeDone.isZero() {
+			return later(l.byeDone.time(), l.bye.time()).Add(opt.Grace)
 		}
-		return l.bye.Add(64*opt.T1 + opt.Grace) // a BYE is repeated until Timer F
+		return l.bye.time().Add(64*opt.T1 + opt.Grace) // a BYE is repeated until Timer F
 	}
 	if l.sessionExpires > 0 {
 		due := l.refreshed.Add(l.sessionExpires)
@@ -84,16 +84,16 @@ func (c *Call) over() (bool, time.Time) {
 			if !l.live() {
 				continue
 			}
-			if l.bye.IsZero() {
+			if l.bye.isZero() {
 				return false, time.Time{}
 			}
-			end = later(end, l.bye)
+			end = later(end, l.bye.time())
 		}
 		return true, end
 	}
 	for _, l := range c.legs { // a BYE in an early dialog (RFC 3261 section 15)
-		if !l.bye.IsZero() {
-			return true, l.bye
+		if !l.bye.isZero() {
+			return true, l.bye.time()
 		}
 	}
 	if c.pending() {
@@ -110,13 +110,13 @@ func (c *Call) over() (bool, time.Time) {
 // after the INVITE when there was none.
 func (c *Call) silentEnd() time.Time {
 	opt := &c.table.opt
-	if !c.cancel.IsZero() {
-		return c.cancel.Add(64 * opt.T1)
+	if !c.cancel.isZero() {
+		return c.cancel.time().Add(64 * opt.T1)
 	}
 	if !c.provisional.IsZero() {
 		return c.provisional.Add(opt.TimerC)
 	}
-	if !c.start.IsZero() {
+	if !c.start.isZero() {
 		return c.lastTryStart().Add(64 * opt.T1)
 	}
 	return c.lastSeen.Add(opt.TimerC)
@@ -132,7 +132,7 @@ func (c *Call) lastTryStart() time.Time {
 		}
 	}
 	if at.IsZero() {
-		return c.start
+		return c.start.time()
 	}
 	return at
 }

@@ -39,7 +39,7 @@ type Link struct {
 	Confidence float64 // 0 to 1, of all that shows that the two belong together
 	Merged     bool    // sure enough to join the legs
 	// Box is the B2BUA between them, where this link is the first that joins
-	// them and shows one; else invalid.
+	// them, or the first of a leg that is likely, and shows one; else invalid.
 	Box netip.Addr
 	At  time.Time
 }
@@ -288,6 +288,9 @@ func (t *Table) link(l, o *Leg, method Method, detail string, confidence float64
 		l.told = true
 	} else {
 		t.Counters.Likely++
+		if !slices.ContainsFunc(e.links[:len(e.links)-1], func(s shown) bool { return s.confidence >= likely }) {
+			is.Box = box(l, o, method)
+		}
 	}
 	is.SessionID, is.Legs = l.SessionID(), l.Legs()
 	t.emit(is)

@@ -36,6 +36,9 @@ func IsClass(name string) bool {
 const (
 	// sureEnough is the confidence from which on a host has a role.
 	sureEnough = 0.4
+	// likelyWorth is how many legs that are but likely to go on from another one
+	// weigh as much as one that surely does.
+	likelyWorth = 4
 	// fewUsers is how many users the phones behind one address have at most, but
 	// where they register.
 	fewUsers = 8
@@ -60,7 +63,7 @@ func (h *Host) roles() (is [len(order)]float64) {
 	c := &h.Counts
 	// A quarter of its calls is enough for a B2BUA: of the others a leg may not
 	// have been seen, or shows nothing that ties it to another one.
-	is[0] = weigh(max(c.Bridged, h.bothEnds()), c.InvitesOriginated, 0.25)
+	is[0] = weigh(max(c.Bridged+c.BridgedLikely/likelyWorth, h.bothEnds()), c.InvitesOriginated, 0.25)
 	is[1] = weigh(max(c.Forwarded, c.RecordRouted), c.Forwarded+c.InvitesOriginated+c.RegistersSent, 0.5)
 	is[2] = max(weigh(c.StreamsRelayed, c.StreamsSent, 0.5), h.mediaOnly())
 	// A proxy before a registrar hands on its answers.
@@ -164,6 +167,7 @@ func (h *Host) Evidence() []string {
 	}
 	say(h.trunk != nil, "configured trunk %s", h.Trunk())
 	say(c.Bridged > 0, "joins %s", plural(c.Bridged, "pair of legs", "pairs of legs"))
+	say(c.BridgedLikely >= likelyWorth, "likely joins %s", plural(c.BridgedLikely, "pair of legs", "pairs of legs"))
 	say(c.Forwarded > 0, "forwarded %s, %d of %s", plural(c.Forwarded, "request", "requests"), c.InvitesForwarded,
 		plural(c.InvitesForwarded+c.InvitesOriginated, "INVITE", "INVITEs"))
 	say(c.RecordRouted > 0, "named in Record-Route of %s", plural(c.RecordRouted, "message", "messages"))

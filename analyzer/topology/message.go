@@ -179,10 +179,15 @@ func clip(v []byte) []byte {
 	return v[:end]
 }
 
-// Bridged says that a host which was seen lies between two legs of a call.
-func (t *Table) Bridged(domain string, addr netip.Addr) {
+// Bridged says that a host which was seen lies between two legs of a call, or
+// is but likely to.
+func (t *Table) Bridged(domain string, addr netip.Addr, sure bool) {
 	if h := t.hosts[keyOf(domain, addr)]; h != nil { // else it was forgotten
-		h.Counts.Bridged++
+		if sure {
+			h.Counts.Bridged++
+		} else {
+			h.Counts.BridgedLikely++
+		}
 		t.toFront(h)
 	}
 }

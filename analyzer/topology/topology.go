@@ -87,6 +87,7 @@ type Counts struct {
 	Forwarded         uint64 // requests with more Vias than its own, INVITE among them
 	RecordRouted      uint64 // messages that name it in Record-Route
 	Bridged           uint64 // pairs of legs that it lies between
+	BridgedLikely     uint64 // legs that likely go on from another one there
 
 	RegistersSent       uint64 // with no other Via than its own
 	RegistersForwarded  uint64

@@ -14,10 +14,8 @@ import (
 )
 
 type explainCommand struct {
-	CallID string   `arg:"" name:"call-id" help:"Call-ID, or a beginning that no other has."`
-	Data   string   `placeholder:"DIR" help:"Data folder of a running earshot run, or of a stopped one."`
-	Store  string   `placeholder:"DSN" help:"Ask this ClickHouse."`
-	Read   []string `placeholder:"FILE" sep:"none" help:"Read captures in place of a store; once for each file."`
+	CallID string `arg:"" name:"call-id" help:"Call-ID, or a beginning that no other has."`
+	rowSource
 }
 
 // Help shows examples.
@@ -33,21 +31,10 @@ Examples:
 }
 
 func (k *explainCommand) Run(a *app) error {
-	k.CallID = strings.TrimSpace(k.CallID)
-	switch {
-	case k.CallID == "":
+	if k.CallID = strings.TrimSpace(k.CallID); k.CallID == "" {
 		return usagef("the Call-ID is empty; give one, or the beginning of one")
-	case len(k.Read) > 0 && (k.Data != "" || k.Store != ""):
-		return usagef("--read and --data or --store: give one of them: where is the call?")
 	}
-	if err := a.loadStore(k.Data, k.Store); err != nil {
-		return err
-	}
-	gather := k.stored
-	if len(k.Read) > 0 {
-		gather = k.captured
-	}
-	rows, err := gather(a)
+	rows, err := gather(a, &k.rowSource, "where is the call?", k.stored, k.captured)
 	if rows == nil {
 		return err
 	}
@@ -57,22 +44,11 @@ func (k *explainCommand) Run(a *app) error {
 	return err
 }
 
-// captured gathers the rows of the call from captures. A damaged file is an
-// error beside what was read before.
+// captured gathers the rows of the call from captures.
 func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
-	files, source, err := openFiles(k.Read)
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
-	if err != nil {
-		return nil, err
-	}
 	all := &explain.Rows{}
 	mine := func(id *string) bool { return id != nil && strings.HasPrefix(*id, k.CallID) }
-	r := a.newReading(files, source, k.Read)
-	r.emit = func(row any) error {
+	ok, err := k.capture(a, func(row any) error {
 		switch x := row.(type) {
 		case *record.Call:
 			all.Legs = append(all.Legs, explain.LegOf(x))
@@ -111,12 +87,9 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 			}
 		}
 		return nil
-	}
-	if err = a.read(r); r.analyzer == nil || r.agent == nil {
+	})
+	if !ok {
 		return nil, err
-	}
-	if errors.Is(err, errInterrupted) {
-		return nil, errors.New("interrupted")
 	}
 	id, perr := pick(k.CallID, all.Calls, "`earshot read` lists the calls of a capture, and --format jsonl whole Call-IDs")
 	if perr != nil {
@@ -200,21 +173,19 @@ const mostLinks = 1000
 // legs gathers what tells of the other legs of a call: the links of its session,
 // and the rows of all that are in it.
 func (g *gathering) legs(id string, from, to time.Time) {
-	about := fmt.Sprintf("WHERE (call_id = ? OR linked_call_id = ? OR session_id = ?) AND first_seen BETWEEN ? AND ? ORDER BY time, legs LIMIT %d", mostLinks)
-	g.rows.Links = gathered[record.Link](g, about, id, id, id, from, to)
-	if len(g.rows.Calls) == 0 {
-		return
+	about := fmt.Sprintf("WHERE (call_id = ? OR linked_call_id = ? OR session_id IN ?) AND first_seen BETWEEN ? AND ? ORDER BY time, legs LIMIT %d", mostLinks)
+	g.rows.Links = gathered[record.Link](g, about, id, id, []string{id}, from, to)
+	sessions, domains := []string{id}, []string{}
+	for _, c := range g.rows.Calls { // each use of a Call-ID has a session of its own
+		sessions = append(sessions, explain.SessionOf(explain.LegOf(c), g.rows.Links))
+		domains = append(domains, c.Domain)
 	}
-	c := g.rows.Calls[0]
-	session := explain.SessionOf(c.Domain, id, c.SessionID, g.rows.Links)
-	if session != id {
-		g.rows.Links = gathered[record.Link](g, about, id, id, session, from, to)
-	}
-	ids := []string{id, session}
+	g.rows.Links = gathered[record.Link](g, about, id, id, sessions, from, to)
+	ids := slices.Clone(sessions)
 	for _, l := range g.rows.Links {
 		ids = append(ids, l.CallID, l.LinkedCallID)
 	}
-	for _, o := range gathered[record.Call](g, fmt.Sprintf("WHERE (call_id IN ? OR session_id = ?) AND domain = ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen LIMIT %d", mostLinks), ids, session, c.Domain, from, to) {
+	for _, o := range gathered[record.Call](g, fmt.Sprintf("WHERE (call_id IN ? OR session_id IN ?) AND domain IN ? AND first_seen BETWEEN ? AND ? ORDER BY first_seen LIMIT %d", mostLinks), ids, sessions, domains, from, to) {
 		g.rows.Legs = append(g.rows.Legs, explain.LegOf(o))
 	}
 }

@@ -18,10 +18,8 @@ import (
 )
 
 type topologyCommand struct {
-	Read   []string `placeholder:"FILE" sep:"none" help:"Read captures in place of a store; once for each file."`
-	Data   string   `placeholder:"DIR" help:"Data folder of a running earshot run, or of a stopped one."`
-	Store  string   `placeholder:"DSN" help:"Ask this ClickHouse."`
-	Format string   `enum:"table,csv,jsonl" default:"table" help:"table, csv or jsonl."`
+	rowSource
+	Format string `enum:"table,csv,jsonl" default:"table" help:"table, csv or jsonl."`
 }
 
 // Help shows examples.
@@ -36,17 +34,7 @@ Examples:
 }
 
 func (k *topologyCommand) Run(a *app) error {
-	if len(k.Read) > 0 && (k.Data != "" || k.Store != "") {
-		return usagef("--read and --data or --store: give one of them: where are the hosts?")
-	}
-	if err := a.loadStore(k.Data, k.Store); err != nil {
-		return err
-	}
-	gather := k.stored
-	if len(k.Read) > 0 {
-		gather = k.captured
-	}
-	hosts, err := gather(a)
+	hosts, err := gather(a, &k.rowSource, "where are the hosts?", k.stored, k.captured)
 	if err != nil && hosts == nil {
 		return err
 	}
@@ -61,35 +49,21 @@ func (k *topologyCommand) Run(a *app) error {
 	return errors.Join(err, write(a.stdout, hosts))
 }
 
-// captured learns the hosts of captures. A damaged file is an error beside
-// what was read before.
+// captured learns the hosts of captures.
 func (k *topologyCommand) captured(a *app) ([]*record.Host, error) {
-	files, source, err := openFiles(k.Read)
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
-	if err != nil {
-		return nil, err
-	}
 	type where struct {
 		domain string
 		ip     netip.Addr
 	}
 	latest := map[where]*record.Host{}
-	r := a.newReading(files, source, k.Read)
-	r.emit = func(row any) error {
+	ok, err := k.capture(a, func(row any) error {
 		if h, ok := row.(*record.Host); ok {
 			latest[where{h.Domain, h.IP}] = h
 		}
 		return nil
-	}
-	if err = a.read(r); r.analyzer == nil || r.agent == nil {
+	})
+	if !ok {
 		return nil, err
-	}
-	if errors.Is(err, errInterrupted) {
-		return nil, errors.New("interrupted")
 	}
 	hosts := make([]*record.Host, 0, len(latest))
 	for _, h := range latest {

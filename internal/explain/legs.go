@@ -26,15 +26,35 @@ func LegOf(c *record.Call) Leg {
 }
 
 // SessionOf is the session of a leg by all that is known: its row, and links
-// that were found when that was written.
-func SessionOf(domain, callID, session string, links []*record.Link) string {
-	legs := uint32(0)
+// that were found when that was written, as the view legs has it.
+func SessionOf(leg Leg, links []*record.Link) string {
+	var latest *record.Link
 	for _, l := range links {
-		if l.Merged && l.Domain == domain && l.CallID == callID && l.Legs >= legs {
-			session, legs = l.SessionID, l.Legs
+		if l.Merged && leg.has(l) && (latest == nil || cmp.Or(l.FirstSeen.Compare(latest.FirstSeen), cmp.Compare(l.Legs, latest.Legs)) >= 0) {
+			latest = l
 		}
 	}
-	return session
+	if latest == nil {
+		return leg.SessionID
+	}
+	return latest.SessionID
+}
+
+// clocksDiffer is by how much later a node may have seen a leg begin than its
+// row says, which has the earliest time of all nodes.
+const clocksDiffer = 5 * time.Second
+
+// has reports whether a link is of this use of the leg's Call-ID. One that was
+// found before it began is of an earlier one, or known to its row.
+func (leg Leg) has(l *record.Link) bool {
+	return l.Domain == leg.Domain && l.CallID == leg.CallID && !l.FirstSeen.Add(-clocksDiffer).After(leg.FirstSeen) &&
+		!(l.Time.Before(leg.FirstSeen) && l.FirstSeen.Before(leg.FirstSeen))
+}
+
+// in reports whether a link has this use of the leg's Call-ID at either end. The
+// other end is a leg that began before.
+func (leg Leg) in(l *record.Link) bool {
+	return leg.has(l) || l.Domain == leg.Domain && l.LinkedCallID == leg.CallID && !l.FirstSeen.Before(leg.FirstSeen.Add(-clocksDiffer))
 }
 
 // mostLegs are listed of a call.
@@ -44,10 +64,10 @@ const mostLegs = 20
 // which ones are only likely to be of it.
 func (s *story) legs(rows *Rows) {
 	c := s.call
-	session := SessionOf(c.Domain, c.CallID, c.SessionID, rows.Links)
+	session := SessionOf(LegOf(c), rows.Links)
 	var all []Leg
 	for _, l := range rows.Legs {
-		if l.Domain == c.Domain && SessionOf(l.Domain, l.CallID, l.SessionID, rows.Links) == session && (l.CallID != c.CallID || l.FirstSeen.Equal(c.FirstSeen)) {
+		if l.Domain == c.Domain && SessionOf(l, rows.Links) == session && (l.CallID != c.CallID || l.FirstSeen.Equal(c.FirstSeen)) {
 			all = append(all, l)
 		}
 	}
@@ -70,7 +90,7 @@ func (s *story) legs(rows *Rows) {
 			}
 			how := "this one"
 			if l.CallID != c.CallID {
-				how = linkedBy(rows.Links, l.Domain, l.CallID, true)
+				how = linkedBy(rows.Links, l)
 			}
 			fmt.Fprintf(w, "  %s\t%s to %s\t%s\t%s\t%s\t%s\n", l.FirstSeen.UTC().Format(time.TimeOnly), cmp.Or(clean(l.Caller), "somebody"), cmp.Or(clean(l.Callee), "somebody"),
 				l.State, mos, clean(l.CallID), how)
@@ -85,8 +105,10 @@ func (s *story) legs(rows *Rows) {
 		if other == c.CallID {
 			other = l.CallID
 		}
-		if l.Merged || l.Domain != c.Domain || l.CallID != c.CallID && l.LinkedCallID != c.CallID ||
-			SessionOf(l.Domain, other, "", rows.Links) == session || slices.ContainsFunc(all, func(o Leg) bool { return o.CallID == other }) {
+		merged := func(o *record.Link) bool {
+			return o.Merged && o.Domain == c.Domain && o.CallID == other && o.SessionID == session
+		}
+		if l.Merged || !LegOf(c).in(l) || slices.ContainsFunc(rows.Links, merged) || slices.ContainsFunc(all, func(o Leg) bool { return o.CallID == other }) {
 			continue
 		}
 		s.printf("  Likely of the same call: %s (%s, confidence %.2f)\n", clean(other), method(l), l.Confidence)
@@ -94,10 +116,10 @@ func (s *story) legs(rows *Rows) {
 }
 
 // linkedBy is how a leg is tied to another one, by the surest of its links.
-func linkedBy(links []*record.Link, domain, callID string, merged bool) string {
+func linkedBy(links []*record.Link, leg Leg) string {
 	var best *record.Link
 	for _, l := range links {
-		if l.Domain == domain && l.Merged == merged && (l.CallID == callID || l.LinkedCallID == callID) && l.Method != "session" && (best == nil || l.Confidence > best.Confidence) {
+		if l.Merged && leg.in(l) && l.Method != "session" && (best == nil || l.Confidence > best.Confidence) {
 			best = l
 		}
 	}

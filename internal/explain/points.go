@@ -130,6 +130,9 @@ func frames(st *record.Stream) string {
 // arose is what arose between two points of the path.
 func arose(st *record.Stream) string {
 	parts := []string{fmt.Sprintf("%d lost", *st.SegmentLost)}
+	if n := *st.SegmentLost; n < 0 { // nothing arises on the way
+		parts[0] = fmt.Sprintf("%d more packets than the capture has there", -n)
+	}
 	if st.SegmentJitterMs != nil {
 		parts = append(parts, fmt.Sprintf("%+.1f ms of jitter", *st.SegmentJitterMs))
 	}

@@ -236,6 +236,7 @@ type Attempt struct {
 	RequestHost *string     `json:"request_host"`
 	DstIP       *netip.Addr `json:"dst_ip"`
 	DstPort     *uint16     `json:"dst_port"`
+	TrunkIn     *string     `json:"trunk_in"` // of the call
 	TrunkOut    *string     `json:"trunk_out"`
 	StartTime   *time.Time  `json:"start_time"`
 	RingTime    *time.Time  `json:"ring_time"`
@@ -243,7 +244,8 @@ type Attempt struct {
 	Status      *uint16     `json:"status"`
 	Reason      *string     `json:"reason"`
 	CauseQ850   *uint16     `json:"cause_q850"`
-	Won         bool        `json:"won"` // its 2xx made the call
+	Won         bool        `json:"won"`     // its 2xx made the call
+	Seizure     bool        `json:"seizure"` // it counts for ASR and NER
 }
 
 // Link says that a leg (CallID) belongs to the session of another one, or is
