@@ -70,7 +70,7 @@ func (f *feed) packet(when float64, kind packet.Kind, src, dst netip.AddrPort, p
 
 // dialled is one call between two ends.
 type dialled struct {
-	id         string
+	id         string         // Call-ID; what stands behind a # tells its tags and branches from those of another dialog
 	a, b       netip.AddrPort // signalling
 	aRTP, bRTP string         // as SDP tells them: "host:port" and more lines after a space each
 	cseq       int
@@ -114,6 +114,7 @@ func splitSpaces(s string) []string {
 
 func (f *feed) sip(when float64, src, dst netip.AddrPort, start, id, tags string, cseq int, method, body string) {
 	fromTag, toTag := "A"+id, ""
+	callID, _, _ := strings.Cut(id, "#")
 	switch tags {
 	case "A/B":
 		toTag = ";tag=B" + id
@@ -125,7 +126,7 @@ func (f *feed) sip(when float64, src, dst netip.AddrPort, start, id, tags string
 		ct = "Content-Type: application/sdp\r\n"
 	}
 	f.packet(when, packet.KindSIP, src, dst, fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s%d%s\r\nFrom: <sip:alice@example.com>;tag=%s\r\nTo: <sip:bob@example.com>%s\r\n"+
-		"Call-ID: %s\r\nCSeq: %d %s\r\n%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, fromTag, toTag, id, cseq, method, ct, len(body), body))
+		"Call-ID: %s\r\nCSeq: %d %s\r\n%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, fromTag, toTag, callID, cseq, method, ct, len(body), body))
 }
 
 func (f *feed) invite(when float64, d *dialled) {

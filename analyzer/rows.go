@@ -17,8 +17,9 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	if m == nil {
 		m = &callMedia{}
 	}
-	m.segments()
 	session := a.sessionOf(c)
+	legs := a.legsOf(c, m)
+	m.segments(legs)
 	attempts := c.Attempts()
 	for i, row := range c.Rows() {
 		row.Call.SessionID = session
@@ -44,11 +45,12 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, s := range m.streams { // before any of them begins anew
 		rows = append(rows, a.rowOf(s))
 	}
+	m.passOn(legs)
 	for i, s := range m.streams {
 		a.emitRow(s, rows[i])
 		s.kept, s.before = false, nil // what still comes has a row of its own
 	}
-	a.clocks = nil
+	m.streams, m.passed, a.clocks = nil, nil, nil
 	delete(a.calls, c)
 	a.unbind(c)
 }

@@ -111,6 +111,19 @@ func (t *Table) byStreams(l *Leg, at time.Time) {
 	}
 }
 
+// cameOut looks for the legs that are over, too, and whose streams may have come
+// out of those of l, before the row of l is written without them.
+func (t *Table) cameOut(l *Leg, at time.Time) {
+	for s := l.streams; s != nil; s = s.sibling {
+		for o := t.streams[s.key]; o != nil; o = o.next {
+			if o.leg != l && o.fromCaller == s.fromCaller && time.Duration(o.first-s.first).Abs() < atMost && (o.cameOutOf(s) || o.besides(s) && later(o.leg, l)) &&
+				o.leg.source != nil && !o.leg.source.Facts().End.IsZero() {
+				t.byStreams(o.leg, at)
+			}
+		}
+	}
+}
+
 // cameOutOf reports whether the box between two legs had the stream in the other
 // one, on the caller's side: what the caller sends comes in there, what the callee
 // sends goes out.

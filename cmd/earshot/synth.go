@@ -27,6 +27,7 @@ type synthCommand struct {
 	Duplicate  float64  `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
 	Drift      float64  `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
 	Bridge     string   `placeholder:"HOW" help:"Each call goes through a B2BUA, whose second leg has in common with the first one a header, media or nothing but numbers: give header, media or numbers."`
+	BoxLoss    float64  `placeholder:"PCT" help:"With --bridge media: share of RTP packets that the B2BUA loses, percent."`
 	Numbers    int      `placeholder:"N" help:"How many callers there are, and callees."`
 	Scenario   string   `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
 	Seed       int64    `default:"1" help:"The same seed gives the same bytes."`
@@ -71,7 +72,7 @@ func (k *synthCommand) Run(a *app) error {
 		c, err = synth.Scenario(k.Scenario, k.Seed)
 	} else {
 		c, err = synth.Calls(synth.Options{
-			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed, Bridge: k.Bridge, Numbers: k.Numbers,
+			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed, Bridge: k.Bridge, BoxLossPct: k.BoxLoss, Numbers: k.Numbers,
 			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate, DriftPpm: k.Drift},
 		})
 	}
@@ -151,6 +152,7 @@ func (k *synthCommand) check() error {
 		{"duplicate", k.Duplicate != 0},
 		{"drift", k.Drift != 0},
 		{"bridge", k.Bridge != ""},
+		{"box-loss", k.BoxLoss != 0},
 		{"numbers", k.Numbers != 0},
 	} {
 		if f.given {

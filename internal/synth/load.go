@@ -19,8 +19,11 @@ type Options struct {
 	NoRTCP     bool // leave sender and receiver reports out
 	IPv6       bool // 2001:db8::/32 instead of IPv4
 	// Bridge is one of Bridges: each call has two legs. "" is one leg.
-	Bridge  string
-	Numbers int // how many callers there are, and how many callees; 100 and 1000
+	Bridge string
+	// BoxLossPct is the share of packets that a box which passes media on loses,
+	// beside those that were lost before it.
+	BoxLossPct float64
+	Numbers    int // how many callers there are, and how many callees; 100 and 1000
 }
 
 func (o Options) withDefaults() Options {
@@ -67,6 +70,12 @@ func Calls(o Options) (Capture, error) {
 	}
 	if err := checkBridge(o.Bridge); err != nil {
 		return Capture{}, err
+	}
+	if o.BoxLossPct != 0 && o.Bridge != "media" {
+		return Capture{}, fmt.Errorf("box loss %g: only a bridge by media passes on what it may lose", o.BoxLossPct)
+	}
+	if !(o.BoxLossPct >= 0 && o.BoxLossPct+o.LossPct <= 100) {
+		return Capture{}, fmt.Errorf("box loss %g beside loss %g: give a share of what is left, in percent", o.BoxLossPct, o.LossPct)
 	}
 	if o.Bridge != "" && (o.IPv6 || o.Concurrent > mostBridged) {
 		return Capture{}, fmt.Errorf("a bridge has IPv4 alone, and ports for %d calls at once", mostBridged)
@@ -141,6 +150,9 @@ func (l *arrivals) take(r *run, _ *emission) bool {
 func (l *arrivals) impair(s *script) {
 	for _, f := range s.flows {
 		f.impaired, f.wander = l.options.Impairment, 0
+		if f.behindBox {
+			f.impaired.LossPct += l.options.BoxLossPct
+		}
 	}
 }
 
