@@ -186,11 +186,11 @@ func (a *Analyzer) segmentRow(r *record.Stream, s *stream) {
 	if x, y := b.jitterSum(), s.jitterSum(); x.n > 0 && y.n > 0 {
 		r.SegmentJitterMs = rounded(y.sum/float64(y.n) - x.sum/float64(x.n))
 	}
-	if s.firstSeq == 0 || s.firstSeq != b.firstSeq {
+	if !s.samePacket() {
 		return
 	}
 	if ahead, ok := a.ahead(s, b); ok {
-		r.SegmentDelayMs = rounded(s.first.Sub(b.first).Seconds()*1000 - ahead)
+		r.SegmentDelayMs = rounded(ms(s.first.Sub(b.first)) - ahead)
 	}
 }
 
@@ -217,6 +217,34 @@ func clockGaps(hops []*record.Hop) []clockGap {
 	}
 	return out
 }
+
+// clockGaps are those that media tells: of the first packet of each direction,
+// where the two pass two nodes the opposite way. What they take both ways is no
+// less than either takes, so that half of it is by how much the middle may be wrong.
+func (m *callMedia) clockGaps() []clockGap {
+	var out []clockGap
+	for _, there := range m.streams {
+		for _, back := range m.streams {
+			if there.tie.from == back.tie.from || !there.samePacket() || !back.samePacket() || there.key.node == back.key.node ||
+				there.key.node != back.before.key.node || there.before.key.node != back.key.node {
+				continue
+			}
+			x, y := ms(there.first.Sub(there.before.first)), ms(back.first.Sub(back.before.first))
+			if x+y >= 0 && (x+y)/2 <= exactly {
+				out = append(out, clockGap{there.key.node, back.key.node, (x - y) / 2})
+			}
+		}
+	}
+	return out
+}
+
+// samePacket reports whether the first packet is the first one at the point
+// before, too.
+func (s *stream) samePacket() bool {
+	return s.before != nil && s.before.counts.Packets > 0 && s.firstSeq != 0 && s.firstSeq == s.before.firstSeq
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // ahead is how far the clock that saw s is ahead of the one that saw o, ms.
 func (a *Analyzer) ahead(s, o *stream) (ms float64, ok bool) {

@@ -60,6 +60,52 @@ func TestSegmentDelay(t *testing.T) {
 	}
 }
 
+// TestClockGapsOfMedia: the first packets of both directions tell how far the
+// clocks of two nodes are apart, as exactly as they were quick.
+func TestClockGapsOfMedia(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		there, back float64 // s from node to node, by their clocks
+		seq         uint32  // of the first packet of `back` behind
+		want        string
+	}{
+		{"7 s ahead, 2 ms each way", 7.002, -6.998, 9, "2 2"},
+		{"unlike ways", 7.003, -6.999, 9, "2 2"},
+		{"clocks alike", 0.001, 0.001, 9, "1 1"},
+		{"too slow to tell", 7.020, -6.980, 9, "NULL NULL"},
+		{"back before it came", 7.001, -7.003, 9, "NULL NULL"},
+		{"another packet", 7.002, -6.998, 8, "NULL NULL"},
+	} {
+		seen := func(node string, from dialog.Side, seconds float64, seq uint32) *stream {
+			return &stream{
+				key: streamKey{point: &point{pointName: pointName{"default", node}}}, tie: tie{call: new(dialog.Call), from: from}, first: at(seconds),
+				firstSeq: 1<<16 | seq, counts: media.Counts{Packets: 100, Expected: 100},
+			}
+		}
+		a, b := seen("out", dialog.A, 8+c.there, 7), seen("in", dialog.B, 8+c.back, c.seq)
+		a.before, b.before = seen("in", dialog.A, 8, 7), seen("out", dialog.B, 8, 9)
+		m := &callMedia{streams: []*stream{a.before, a, b, b.before}}
+		an := New(Defaults(), func(any) {})
+		an.clocks = m.clockGaps()
+		got := make([]string, 2)
+		for i, s := range []*stream{a, b} {
+			var r record.Stream
+			an.segmentRow(&r, s)
+			got[i] = show(r.SegmentDelayMs)
+		}
+		if is := strings.Join(got, " "); is != c.want {
+			t.Errorf("%s: %s, want %s", c.name, is, c.want)
+		}
+	}
+}
+
+func show(v *float64) string {
+	if v == nil {
+		return "NULL"
+	}
+	return fmt.Sprint(*v)
+}
+
 // TestSegments: points are ordered from the sender to the receiver; where two
 // see the same addresses, by what routers took from TTL.
 func TestSegments(t *testing.T) {

@@ -39,7 +39,7 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, h := range hops {
 		a.emit(h)
 	}
-	a.clocks = clockGaps(hops)
+	a.clocks = append(clockGaps(hops), m.clockGaps()...)
 	a.releaseReports(c, m)
 	var rows []*record.Stream
 	for _, s := range m.streams { // before any of them begins anew
