@@ -29,6 +29,10 @@ var (
 type feed struct {
 	*Analyzer
 	node, domain string
+	caller       string // users and a header of the requests that it makes
+	callee       string
+	header       string
+	queue        func(*packet.Packet) // takes packets in place of the Analyzer; nil while that does
 	calls        []*record.Call
 	streams      []*record.Stream
 	intervals    []*record.Interval
@@ -38,7 +42,7 @@ type feed struct {
 }
 
 func newFeed(change ...func(*Options)) *feed {
-	f := &feed{node: "tap", domain: "default"}
+	f := &feed{node: "tap", domain: "default", caller: "alice", callee: "bob"}
 	o := Defaults()
 	for _, c := range change {
 		c(&o)
@@ -63,9 +67,12 @@ func newFeed(change ...func(*Options)) *feed {
 }
 
 func (f *feed) packet(when float64, kind packet.Kind, src, dst netip.AddrPort, payload []byte) {
-	f.Observe(&packet.Packet{
-		Time: at(when), Src: src, Dst: dst, Transport: packet.UDP, Kind: kind, Node: f.node, Domain: f.domain, Payload: payload,
-	})
+	p := &packet.Packet{Time: at(when), Src: src, Dst: dst, Transport: packet.UDP, Kind: kind, Node: f.node, Domain: f.domain, Payload: payload}
+	if f.queue != nil {
+		f.queue(p)
+		return
+	}
+	f.Observe(p)
 }
 
 // dialled is one call between two ends.
@@ -125,19 +132,19 @@ func (f *feed) sip(when float64, src, dst netip.AddrPort, start, id, tags string
 	if body != "" {
 		ct = "Content-Type: application/sdp\r\n"
 	}
-	f.packet(when, packet.KindSIP, src, dst, fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s%d%s\r\nFrom: <sip:alice@example.com>;tag=%s\r\nTo: <sip:bob@example.com>%s\r\n"+
-		"Call-ID: %s\r\nCSeq: %d %s\r\n%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, fromTag, toTag, callID, cseq, method, ct, len(body), body))
+	f.packet(when, packet.KindSIP, src, dst, fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s%d%s\r\nFrom: <sip:%s@example.com>;tag=%s\r\nTo: <sip:%s@example.com>%s\r\n"+
+		"Call-ID: %s\r\nCSeq: %d %s\r\n%s%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, f.caller, fromTag, f.callee, toTag, callID, cseq, method, f.header, ct, len(body), body))
 }
 
 func (f *feed) invite(when float64, d *dialled) {
 	d.cseq++
-	f.sip(when, d.a, d.b, "INVITE sip:bob@example.com SIP/2.0", d.id, "A/", d.cseq, "INVITE", sdp(d.aRTP))
+	f.sip(when, d.a, d.b, "INVITE sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/", d.cseq, "INVITE", sdp(d.aRTP))
 }
 
 // answer plays the 200 and its ACK.
 func (f *feed) answer(when float64, d *dialled) {
 	f.sip(when, d.b, d.a, "SIP/2.0 200 OK", d.id, "A/B", d.cseq, "INVITE", sdp(d.bRTP))
-	f.sip(when+0.01, d.a, d.b, "ACK sip:bob@example.com SIP/2.0", d.id, "A/B", d.cseq, "ACK", "")
+	f.sip(when+0.01, d.a, d.b, "ACK sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/B", d.cseq, "ACK", "")
 }
 
 func (f *feed) connect(when float64, d *dialled) {
@@ -147,7 +154,7 @@ func (f *feed) connect(when float64, d *dialled) {
 
 func (f *feed) bye(when float64, d *dialled) {
 	d.cseq++
-	f.sip(when, d.a, d.b, "BYE sip:bob@example.com SIP/2.0", d.id, "A/B", d.cseq, "BYE", "")
+	f.sip(when, d.a, d.b, "BYE sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/B", d.cseq, "BYE", "")
 	f.sip(when+0.01, d.b, d.a, "SIP/2.0 200 OK", d.id, "A/B", d.cseq, "BYE", "")
 }
 
