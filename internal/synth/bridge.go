@@ -29,12 +29,12 @@ const boxes = 4
 // own. Of ten calls eight are answered, one finds its callee busy, one is given
 // up.
 func (l *arrivals) bridged(s *script, a, b *party, slot int) {
-	box := netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + slot%boxes)})
+	box := l.network(0, byte(100+slot%boxes))
 	sbc := s.party("sbc", "", box.String(), "Oracle SBC")
 	front := func(p *party, side int) *party {
 		f := s.front(p, sbc)
 		// Ports to each of many addresses: a box has more than one on the media side.
-		f.rtp = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + slot%boxes)}), uint16(10000+4*(slot/boxes)+2*side))
+		f.rtp = netip.AddrPortFrom(box, uint16(10000+4*(slot/boxes)+2*side))
 		return f
 	}
 	in, out := s.call(a, front(b, 0)), s.call(front(a, 1), b)

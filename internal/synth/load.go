@@ -18,6 +18,7 @@ type Options struct {
 	Seed       int64
 	NoRTCP     bool // leave sender and receiver reports out
 	IPv6       bool // 2001:db8::/32 instead of IPv4
+	Private    bool // 10/8, as every customer has it
 	// Bridge is one of Bridges: each call has two legs. "" is one leg.
 	Bridge string
 	// BoxLossPct is the share of packets that a box which passes media on loses,
@@ -163,12 +164,18 @@ func (l *arrivals) endpoint(s *script, side, slot int) *party {
 	var addr netip.Addr
 	if l.options.IPv6 {
 		addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: host, 7: byte(side)})
-	} else if side == 1 {
-		addr = netip.AddrFrom4([4]byte{198, 51, 100, host})
 	} else {
-		addr = netip.AddrFrom4([4]byte{203, 0, 113, host})
+		addr = l.network(side, host)
 	}
 	p := s.party("", "", addr.String(), [3]string{"", "Yealink SIP-T46S 66.86.0.15", "Sonus SBC 5400"}[side])
 	p.rtp = netip.AddrPortFrom(addr, uint16(16384+2*(slot/250)))
 	return p
+}
+
+// network is where callers (1), callees (2) and boxes (0) are.
+func (l *arrivals) network(side int, host byte) netip.Addr {
+	if l.options.Private {
+		return netip.AddrFrom4([4]byte{10, 0, byte(side), host})
+	}
+	return netip.AddrFrom4([3][4]byte{{192, 0, 2, host}, {198, 51, 100, host}, {203, 0, 113, host}}[side])
 }
