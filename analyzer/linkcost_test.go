@@ -104,7 +104,7 @@ func TestLinkMemory(t *testing.T) {
 			}
 		}
 		more := float64(bytes[0]) / float64(bytes[1])
-		t.Logf("%s: %d bytes a leg with two streams, %d without links: x %.3f", c.name, bytes[0], bytes[1], more)
+		t.Logf("measured: %s: %d bytes a leg with two streams, %d without links: x %.3f", c.name, bytes[0], bytes[1], more)
 		if more > most {
 			t.Errorf("%s: links take %d bytes where %d are taken without: x %.3f, want at most %.1f", c.name, bytes[0], bytes[1], more, most)
 		}

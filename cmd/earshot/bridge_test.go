@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -74,8 +75,8 @@ func TestBridgedCalls(t *testing.T) {
 					t.Errorf("link %+v", l)
 				}
 			}
-			t.Logf("by %s: %d of %d second legs linked (%d of %d that have media), %d wrong; links at 0.8 and above: %d right, %d wrong; below: %d right, %d wrong",
-				how, linked, calls, heard, seen, wrong, right, false_, likelyRight, likelyFalse)
+			t.Logf("measured: %d of %d second legs linked (%d of %d that have media), %d wrong; links at 80 %% and above: %s; likely ones: %s",
+				linked, calls, heard, seen, wrong, precision(right, false_), precision(likelyRight, likelyFalse))
 			if wrong > 0 || false_ > 0 {
 				t.Errorf("%d wrong", max(wrong, false_))
 			}
@@ -87,6 +88,14 @@ func TestBridgedCalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// precision is the share of links that are right.
+func precision(right, wrong int) string {
+	if right+wrong == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("precision %.2f %% (%d right, %d wrong)", 100*float64(right)/float64(right+wrong), right, wrong)
 }
 
 // comparePath compares what was lost between the two legs of each call: a box
