@@ -40,8 +40,12 @@ var rows = []row{
 	{"memory of a stream in the agent, 100,000 at a time", "agent Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a stream in the analyzer, 100,000 at a time", "analyzer Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a call with two streams, 50,000 at a time", "analyzer Memory", "bytes/call", "", "", ""},
-	{"memory of a call with two streams, legs linked, 100,000 at a time", "analyzer Links/linked", "bytes/call", "Links/floor", "not linked", "20 % more"},
-	{"a call with two streams, legs linked, 100,000 at a time", "analyzer Links/linked", "us/call", "Links/floor", "not linked", "20 % more"},
+	{"memory of a leg of its own, links on, 100,000 at a time", "analyzer Links/alone/linked", "bytes/leg", "Links/alone/floor", "links off", "x 1.20"},
+	{"memory of a leg of a pair, linked by numbers", "analyzer Links/numbers/linked", "bytes/leg", "Links/numbers/floor", "links off", "x 1.20"},
+	{"memory of a leg of a pair, linked by Session-ID", "analyzer Links/session-id/linked", "bytes/leg", "Links/session-id/floor", "links off", "x 1.20"},
+	{"a leg of its own, links on, 100,000 at a time", "analyzer Links/alone/linked", "cpu-us/leg", "Links/alone/floor", "links off", "x 1.20"},
+	{"a leg of a pair, linked by numbers", "analyzer Links/numbers/linked", "cpu-us/leg", "Links/numbers/floor", "links off", "x 1.20"},
+	{"a leg of a pair, linked by Session-ID", "analyzer Links/session-id/linked", "cpu-us/leg", "Links/session-id/floor", "links off", "x 1.20"},
 	{"HEP3 decode", "internal/hep Decode/HEP3_12_chunks", "ns/op", "Floor", "copying the bytes", "150, no allocation"},
 	{"HEP3 receive on UDP, filter, bus", "cmd/earshot Receive/collector", "packets/cpu-s", "Receive/count", "receiving and counting", ""},
 	{"SIP scan of an INVITE", "internal/sip Parse/invite", "ns/op", "Floor", "finding the lines", "1,000, no allocation"},
@@ -139,10 +143,10 @@ func show(out io.Writer, got measured) error {
 		pkg, _, _ := strings.Cut(r.benchmark, " ")
 		if f, ok := got.of(pkg+" "+r.floor, r.unit); ok && f > 0 && v > 0 {
 			times := v / f
-			if r.unit != "ns/op" { // more is better
+			if strings.HasSuffix(r.unit, "/s") || strings.HasSuffix(r.unit, "/cpu-s") { // more is better
 				times = f / v
 			}
-			floor, cost = number(f), fmt.Sprintf("x %.1f", times)
+			floor, cost = number(f), fmt.Sprintf("x %.2f", times)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.what, number(v), r.unit, allocs, floor, cost, r.is, r.goal)
 	}

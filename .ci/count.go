@@ -1,8 +1,8 @@
 // Command count reads what `go test -json` writes, shows it shortly, and ends
 // with one line: N passed, N failed, N skipped.
 //
-// It shows a line for each package, the whole output of what failed, and each
-// skipped test with its reason. It counts tests and subtests that have no
+// It shows a line for each package, the whole output of what failed, each skipped
+// test with its reason, and what a test logs as "measured: ...". It counts tests and subtests that have no
 // subtests of their own. A package that does not build or ends on its own is
 // one failure. With -add FILE the counts of FILE are added and kept there. The
 // exit status is 1 when anything failed, or when there was nothing to count.
@@ -130,6 +130,10 @@ func testEvent(w io.Writer, e event, tests map[string]map[string]*test, sum *cou
 			t.output.WriteString(e.Output)
 			if verbose {
 				fmt.Fprint(w, e.Output)
+			} else if _, what, ok := strings.Cut(line, ".go:"); ok {
+				if _, what, ok = strings.Cut(what, ": measured: "); ok {
+					fmt.Fprintf(w, "measured  %s %s: %s", strings.TrimPrefix(e.Package, modulePrefix), e.Test, what)
+				}
 			}
 		}
 	case "pass", "fail", "skip":

@@ -29,6 +29,10 @@ var (
 type feed struct {
 	*Analyzer
 	node, domain string
+	caller       string // users and a header of the requests that it makes
+	callee       string
+	header       string
+	queue        func(*packet.Packet) // takes packets in place of the Analyzer; nil while that does
 	calls        []*record.Call
 	streams      []*record.Stream
 	intervals    []*record.Interval
@@ -39,7 +43,7 @@ type feed struct {
 }
 
 func newFeed(change ...func(*Options)) *feed {
-	f := &feed{node: "tap", domain: "default"}
+	f := &feed{node: "tap", domain: "default", caller: "alice", callee: "bob"}
 	o := Defaults()
 	for _, c := range change {
 		c(&o)
@@ -66,14 +70,17 @@ func newFeed(change ...func(*Options)) *feed {
 }
 
 func (f *feed) packet(when float64, kind packet.Kind, src, dst netip.AddrPort, payload []byte) {
-	f.Observe(&packet.Packet{
-		Time: at(when), Src: src, Dst: dst, Transport: packet.UDP, Kind: kind, Node: f.node, Domain: f.domain, Payload: payload,
-	})
+	p := &packet.Packet{Time: at(when), Src: src, Dst: dst, Transport: packet.UDP, Kind: kind, Node: f.node, Domain: f.domain, Payload: payload}
+	if f.queue != nil {
+		f.queue(p)
+		return
+	}
+	f.Observe(p)
 }
 
 // dialled is one call between two ends.
 type dialled struct {
-	id         string
+	id         string         // Call-ID; what stands behind a # tells its tags and branches from those of another dialog
 	a, b       netip.AddrPort // signalling
 	aRTP, bRTP string         // as SDP tells them: "host:port" and more lines after a space each
 	cseq       int
@@ -117,6 +124,7 @@ func splitSpaces(s string) []string {
 
 func (f *feed) sip(when float64, src, dst netip.AddrPort, start, id, tags string, cseq int, method, body string) {
 	fromTag, toTag := "A"+id, ""
+	callID, _, _ := strings.Cut(id, "#")
 	switch tags {
 	case "A/B":
 		toTag = ";tag=B" + id
@@ -127,19 +135,19 @@ func (f *feed) sip(when float64, src, dst netip.AddrPort, start, id, tags string
 	if body != "" {
 		ct = "Content-Type: application/sdp\r\n"
 	}
-	f.packet(when, packet.KindSIP, src, dst, fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s%d%s\r\nFrom: <sip:alice@example.com>;tag=%s\r\nTo: <sip:bob@example.com>%s\r\n"+
-		"Call-ID: %s\r\nCSeq: %d %s\r\n%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, fromTag, toTag, id, cseq, method, ct, len(body), body))
+	f.packet(when, packet.KindSIP, src, dst, fmt.Appendf(nil, "%s\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK%s%d%s\r\nFrom: <sip:%s@example.com>;tag=%s\r\nTo: <sip:%s@example.com>%s\r\n"+
+		"Call-ID: %s\r\nCSeq: %d %s\r\n%s%sContent-Length: %d\r\n\r\n%s", start, id, cseq, method, f.caller, fromTag, f.callee, toTag, callID, cseq, method, f.header, ct, len(body), body))
 }
 
 func (f *feed) invite(when float64, d *dialled) {
 	d.cseq++
-	f.sip(when, d.a, d.b, "INVITE sip:bob@example.com SIP/2.0", d.id, "A/", d.cseq, "INVITE", sdp(d.aRTP))
+	f.sip(when, d.a, d.b, "INVITE sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/", d.cseq, "INVITE", sdp(d.aRTP))
 }
 
 // answer plays the 200 and its ACK.
 func (f *feed) answer(when float64, d *dialled) {
 	f.sip(when, d.b, d.a, "SIP/2.0 200 OK", d.id, "A/B", d.cseq, "INVITE", sdp(d.bRTP))
-	f.sip(when+0.01, d.a, d.b, "ACK sip:bob@example.com SIP/2.0", d.id, "A/B", d.cseq, "ACK", "")
+	f.sip(when+0.01, d.a, d.b, "ACK sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/B", d.cseq, "ACK", "")
 }
 
 func (f *feed) connect(when float64, d *dialled) {
@@ -149,7 +157,7 @@ func (f *feed) connect(when float64, d *dialled) {
 
 func (f *feed) bye(when float64, d *dialled) {
 	d.cseq++
-	f.sip(when, d.a, d.b, "BYE sip:bob@example.com SIP/2.0", d.id, "A/B", d.cseq, "BYE", "")
+	f.sip(when, d.a, d.b, "BYE sip:"+f.callee+"@example.com SIP/2.0", d.id, "A/B", d.cseq, "BYE", "")
 	f.sip(when+0.01, d.b, d.a, "SIP/2.0 200 OK", d.id, "A/B", d.cseq, "BYE", "")
 }
 

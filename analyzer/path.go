@@ -3,53 +3,163 @@ package analyzer
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/earshot-voip/earshot/analyzer/dialog"
 	"github.com/earshot-voip/earshot/internal/record"
 )
 
 // segments numbers the points at which each direction was seen, along the
-// path: the address that its owner itself announced is the end of it. Points
-// with the same addresses are ordered by what routers took from TTL, and by time.
-func (m *callMedia) segments() {
+// path: through one leg the address that its owner itself announced is the end
+// of it, and where legs belong together and the box between them passes media on
+// as it is, the path goes on in the next one. Points with the same addresses are
+// ordered by what routers took from TTL, and by time.
+func (m *callMedia) segments(legs []*callMedia) {
+	m.countCopies()
+	for _, o := range legs {
+		o.countCopies()
+	}
 	for _, side := range [...]dialog.Side{dialog.A, dialog.B} {
-		var own []*stream
+		var path []*stream
 		for _, s := range m.streams {
 			if s.tie.from == side && s.counts.Packets > 0 {
-				own = append(own, s)
+				path = append(path, s)
 			}
 		}
-		for _, s := range own {
-			s.copied = 0
-			for _, o := range own {
-				if o != s && s.copies(o) && cmp.Or(-cmp.Compare(o.ttlMax, s.ttlMax), o.first.Compare(s.first), strings.Compare(o.key.node, s.key.node)) < 0 {
-					s.copied++
-				}
+		own := len(path)
+		for o := range otherLegs(m, legs) {
+			if o.tie.from == side && slices.ContainsFunc(path[:own], func(s *stream) bool { return s.passedOn(o) }) {
+				path = append(path, o)
 			}
 		}
-		var points []int
-		for _, s := range own {
-			if !slices.Contains(points, s.place()) {
-				points = append(points, s.place())
+		slices.SortStableFunc(path, func(x, y *stream) int { return alongPath(x, y, side) })
+		points := make([]int, len(path))
+		for i, s := range path {
+			if i > 0 {
+				points[i] = points[i-1]
+			}
+			if i == 0 || s.tie.call != path[i-1].tie.call || s.place() != path[i-1].place() {
+				points[i]++
 			}
 		}
-		if len(points) < 2 {
-			continue
-		}
-		slices.Sort(points)
-		for _, s := range own {
-			at := slices.Index(points, s.place())
-			s.segment = fmt.Sprintf("%d/%d", at+1, len(points))
-			for _, o := range own {
-				if o.key.ssrc == s.key.ssrc && o.place() < s.place() && o.mediaType() == s.mediaType() && overlap(s, o) && (s.before == nil || o.place() > s.before.place()) {
-					s.before = o
+		for i, s := range path {
+			of := points[len(points)-1]
+			if of < 2 || !slices.Contains(m.streams, s) {
+				continue
+			}
+			s.segment = fmt.Sprintf("%d/%d", points[i], of)
+			before := 0
+			for j, o := range path[:i] {
+				if points[j] < points[i] && points[j] > before && (s.passedOn(o) || o.tie.call == s.tie.call && o.key.ssrc == s.key.ssrc && o.mediaType() == s.mediaType() && overlap(s, o)) {
+					s.before, before = o, points[j]
 				}
 			}
 		}
 	}
 }
+
+// countCopies counts for each stream the points before it at which the same
+// packets had the same addresses.
+func (m *callMedia) countCopies() {
+	for _, s := range m.streams {
+		s.copied = 0
+		for _, o := range m.streams {
+			if o != s && o.counts.Packets > 0 && s.copies(o) && cmp.Or(-cmp.Compare(o.ttlMax, s.ttlMax), o.first.Compare(s.first), strings.Compare(o.key.node, s.key.node)) < 0 {
+				s.copied++
+			}
+		}
+	}
+}
+
+// otherLegs are the streams of the other legs of a session: of those whose rows
+// are still to be written, and of those whose rows are, as they stood then.
+func otherLegs(m *callMedia, legs []*callMedia) iter.Seq[*stream] {
+	return func(yield func(*stream) bool) {
+		for _, o := range legs {
+			for _, s := range o.streams {
+				if s.counts.Packets > 0 && !yield(s) {
+					return
+				}
+			}
+		}
+		for _, s := range m.passed {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// legsOf are the media of the other legs of the session of a call.
+func (a *Analyzer) legsOf(c *dialog.Call, m *callMedia) []*callMedia {
+	if a.opt.Link.Off {
+		return nil
+	}
+	legs := slices.Clone(m.sameID)
+	if l := a.legs.Find(c.Domain(), []byte(c.CallID())); l != nil {
+		for src := range l.Sources {
+			if o := a.calls[(*dialog.Call)(src.(*source))]; o != nil && o != m && !slices.Contains(legs, o) {
+				legs = append(legs, o)
+			}
+		}
+	}
+	return legs
+}
+
+// passOn leaves the streams of a call whose rows are being written to the other
+// legs that they went on in.
+func (m *callMedia) passOn(legs []*callMedia) {
+	for _, s := range m.streams {
+		var copied *stream
+		for _, o := range legs {
+			if s.counts.Packets == 0 || len(o.passed) >= maxCallStreams || !slices.ContainsFunc(o.streams, s.passedOn) {
+				continue
+			}
+			if copied == nil {
+				is := *s
+				is.before = nil
+				copied = &is
+			}
+			o.passed = append(o.passed, copied)
+		}
+	}
+}
+
+// heldUp is by how much one of two legs may have media longer than the other one
+// where both have the same.
+const heldUp = 2 * time.Second
+
+// passedOn reports whether two streams are the same media in two legs: where one
+// goes on without the other, such as after a transfer, what is counted of them does
+// not compare.
+func (s *stream) passedOn(o *stream) bool {
+	return s.tie.call != o.tie.call && s.tie.from == o.tie.from && s.key.ssrc == o.key.ssrc && o.counts.Packets > 0 && s.mediaType() == o.mediaType() &&
+		s.first.Sub(o.first).Abs() < heldUp && s.last.Sub(o.last).Abs() < heldUp
+}
+
+// alongPath orders points of one direction from the sender on. The leg whose
+// media goes into a box comes before the one whose media leaves it; where no
+// address tells that, the caller's leg is the one that began first.
+func alongPath(x, y *stream, side dialog.Side) int {
+	switch {
+	case x.tie.call == y.tie.call:
+		return cmp.Compare(x.place(), y.place())
+	case x.wentInto(y) != y.wentInto(x):
+		if x.wentInto(y) {
+			return -1
+		}
+		return 1
+	case side == dialog.B:
+		x, y = y, x
+	}
+	return cmp.Or(x.tie.call.FirstSeen().Compare(y.tie.call.FirstSeen()), strings.Compare(x.tie.call.CallID(), y.tie.call.CallID()))
+}
+
+// wentInto reports whether o left the host that s went to.
+func (s *stream) wentInto(o *stream) bool { return s.key.dst.Addr() == o.key.src.Addr() }
 
 // copies reports whether two streams are the same packets at two points between
 // which nobody changed their addresses.
@@ -76,11 +186,11 @@ func (a *Analyzer) segmentRow(r *record.Stream, s *stream) {
 	if x, y := b.jitterSum(), s.jitterSum(); x.n > 0 && y.n > 0 {
 		r.SegmentJitterMs = rounded(y.sum/float64(y.n) - x.sum/float64(x.n))
 	}
-	if s.firstSeq == 0 || s.firstSeq != b.firstSeq {
+	if !s.samePacket() {
 		return
 	}
 	if ahead, ok := a.ahead(s, b); ok {
-		r.SegmentDelayMs = rounded(s.first.Sub(b.first).Seconds()*1000 - ahead)
+		r.SegmentDelayMs = rounded(ms(s.first.Sub(b.first)) - ahead)
 	}
 }
 
@@ -107,6 +217,34 @@ func clockGaps(hops []*record.Hop) []clockGap {
 	}
 	return out
 }
+
+// clockGaps are those that media tells: of the first packet of each direction,
+// where the two pass two nodes the opposite way. What they take both ways is no
+// less than either takes, so that half of it is by how much the middle may be wrong.
+func (m *callMedia) clockGaps() []clockGap {
+	var out []clockGap
+	for _, there := range m.streams {
+		for _, back := range m.streams {
+			if there.tie.from == back.tie.from || !there.samePacket() || !back.samePacket() || there.key.node == back.key.node ||
+				there.key.node != back.before.key.node || there.before.key.node != back.key.node {
+				continue
+			}
+			x, y := ms(there.first.Sub(there.before.first)), ms(back.first.Sub(back.before.first))
+			if x+y >= 0 && (x+y)/2 <= exactly {
+				out = append(out, clockGap{there.key.node, back.key.node, (x - y) / 2})
+			}
+		}
+	}
+	return out
+}
+
+// samePacket reports whether the first packet is the first one at the point
+// before, too.
+func (s *stream) samePacket() bool {
+	return s.before != nil && s.before.counts.Packets > 0 && s.firstSeq != 0 && s.firstSeq == s.before.firstSeq
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // ahead is how far the clock that saw s is ahead of the one that saw o, ms.
 func (a *Analyzer) ahead(s, o *stream) (ms float64, ok bool) {

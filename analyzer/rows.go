@@ -17,8 +17,9 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	if m == nil {
 		m = &callMedia{}
 	}
-	m.segments()
 	session := a.sessionOf(c)
+	legs := a.legsOf(c, m)
+	m.segments(legs)
 	attempts, rows := c.Attempts(), c.Rows()
 	dialog.Seizures(attempts, rows)
 	for i, row := range rows {
@@ -39,17 +40,18 @@ func (a *Analyzer) finish(c *dialog.Call) {
 	for _, h := range hops {
 		a.emit(h)
 	}
-	a.clocks = clockGaps(hops)
+	a.clocks = append(clockGaps(hops), m.clockGaps()...)
 	a.releaseReports(c, m)
 	var told []*record.Stream
 	for _, s := range m.streams { // before any of them begins anew
 		told = append(told, a.rowOf(s))
 	}
+	m.passOn(legs)
 	for i, s := range m.streams {
 		a.emitRow(s, told[i])
 		s.kept, s.before = false, nil // what still comes has a row of its own
 	}
-	a.clocks = nil
+	m.streams, m.passed, a.clocks = nil, nil, nil
 	delete(a.calls, c)
 	a.unbind(c)
 }

@@ -312,6 +312,9 @@ type callMedia struct {
 	elsewhere bool
 	told      []*record.Report // that named no stream, until all of them are known
 	dropped   bool             // it had more streams than maxCallStreams
+	// sameID are the media of other dialogs with its Call-ID, which a box kept.
+	sameID []*callMedia
+	passed []*stream // of legs whose rows are written, as they stood then
 }
 
 // maxCallStreams bounds what one call may gather; more are rows of their own.
@@ -323,6 +326,11 @@ func (a *Analyzer) mediaOf(c *dialog.Call) *callMedia {
 	if m == nil {
 		m = &callMedia{}
 		a.calls[c] = m
+		for _, o := range a.dialogs.Find(c.Domain(), []byte(c.CallID())) {
+			if same := a.calls[o]; same != nil && same != m {
+				m.sameID, same.sameID = append(m.sameID, same), append(same.sameID, m)
+			}
+		}
 	}
 	return m
 }

@@ -155,6 +155,18 @@ func (l *Leg) Legs() int {
 	return len(l.joined.legs)
 }
 
+// Sources yields those of the legs of its session whose rows are not written.
+func (l *Leg) Sources(yield func(Source) bool) {
+	if l.joined == nil {
+		return
+	}
+	for _, o := range l.joined.legs {
+		if o != l && o.source != nil && !yield(o.source) {
+			return
+		}
+	}
+}
+
 func (l *Leg) with(o *Leg) bool { return l == o || l.joined != nil && l.joined == o.joined }
 
 // Table is the set of legs that can be linked.
@@ -338,6 +350,7 @@ func (t *Table) Written(l *Leg, now time.Time) {
 		return
 	}
 	t.byStreams(l, now)
+	t.cameOut(l, now)
 	t.byNumbers(l, now)
 	t.settleShared(l, now)
 	t.settleNamed(l, true, now)

@@ -198,6 +198,19 @@ func (s *stream) likes(o *stream) bool { return s.src == o.src && s.dst == o.dst
 // touches reports whether one of two streams ends where the other begins.
 func (s *stream) touches(o *stream) bool { return s.src == o.dst || s.dst == o.src }
 
+// cameOut looks for the legs that are over, too, and whose streams may have come
+// out of those of l, before the row of l is written without them.
+func (t *Table) cameOut(l *Leg, at time.Time) {
+	for s := l.streams; s != nil; s = s.sibling {
+		for o := t.streams[s.key]; o != nil; o = o.next {
+			if o.leg != l && o.fromCaller == s.fromCaller && time.Duration(o.first-s.first).Abs() < atMost && (o.cameOutOf(s) || o.besides(s) && later(o.leg, l)) &&
+				o.leg.source != nil && !o.leg.source.Facts().End.IsZero() {
+				t.byStreams(o.leg, at)
+			}
+		}
+	}
+}
+
 // cameOutOf reports whether the box between two legs had the stream in the other
 // one, on the caller's side: what the caller sends comes in there, what the callee
 // sends goes out.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,8 +98,29 @@ func (n *network) sipp(scenario, address string, mediaPort int, more ...string) 
 	cmd := exec.CommandContext(n.t.Context(), "sipp", append([]string{
 		"-sf", path, "-i", address, "-mi", address, "-p", "5060", "-mp", strconv.Itoa(mediaPort), "-m", strconv.Itoa(n.calls), "-nostdin",
 	}, more...)...)
-	cmd.Dir = "/usr/share/sip-tester" // where Debian puts g711a.pcap
+	cmd.Dir = n.sounds()
 	return cmd
+}
+
+// sounds is the folder of what SIPp plays: g711a.pcap, which has one SSRC for all
+// calls, and sound.raw, which SIPp streams with one for each.
+func (n *network) sounds() string {
+	n.t.Helper()
+	dir := filepath.Join(n.data, "sounds")
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		n.t.Fatal(err)
+	}
+	const debian = "/usr/share/sip-tester/g711a.pcap"
+	if err := os.Symlink(debian, filepath.Join(dir, "g711a.pcap")); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sound.raw"), bytes.Repeat([]byte{0xd5}, 8*8000), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	return dir
 }
 
 // call has SIPp place the calls from 127.99.1.1, by way of a box.
@@ -179,6 +201,26 @@ func (n *network) configured(name, modules string) string {
 	return path
 }
 
+// relay starts Kamailio, rtpengine and earshot; every tenth packet of the callers
+// is seen on the way to rtpengine, but never comes in.
+func (n *network) relay(module string, more ...string) *child {
+	n.t.Helper()
+	n.background(n.data, "rtpengine", "--interface=127.99.1.20", "--listen-ng=127.99.1.20:2223", "--table=-1", "--foreground", "--log-stderr", "--log-level=3", "--port-min=30000", "--port-max=34000")
+	config := n.configured("kamailio/relay.cfg", modules(n.t, "/usr/lib/*/kamailio/modules/"+module+".so"))
+	n.background(n.data, "kamailio", append([]string{"-DD", "-E", "-m", "64", "-M", "8", "-f", config}, more...)...)
+	n.run("iptables", "-A", "INPUT", "-s", "127.99.1.1", "-d", "127.99.1.20", "-p", "udp", "-m", "statistic", "--mode", "nth", "--every", "10", "--packet", "5", "-j", "DROP")
+	return n.listen("udp and net 127.99.0.0/16 and not port 2223")
+}
+
+// whole fails the test where the capture lost packets: then nothing can be said of
+// what others lost.
+func (n *network) whole() {
+	n.t.Helper()
+	if dropped := askNumber(n.t, n.data, "SELECT sum(count) FROM drops WHERE stage = 'capture'"); dropped > 0 {
+		n.t.Fatalf("the capture lost %v packets: nothing can be said of the relay's", dropped)
+	}
+}
+
 // TestProxyWithRelay: Kamailio as proxy and rtpengine as media relay, both sides
 // seen at one point, and every tenth packet of the callers lost between the
 // relay's two sides. Each call is one row and one session; media of each
@@ -188,17 +230,11 @@ func TestProxyWithRelay(t *testing.T) {
 	if n == nil {
 		return
 	}
-	n.background(n.data, "rtpengine", "--interface=127.99.1.20", "--listen-ng=127.99.1.20:2223", "--table=-1", "--foreground", "--log-stderr", "--log-level=3", "--port-min=30000", "--port-max=34000")
-	n.background(n.data, "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-f", n.configured("kamailio/relay.cfg", modules(t, "/usr/lib/*/kamailio/modules/tm.so")))
-	n.run("iptables", "-A", "INPUT", "-s", "127.99.1.1", "-d", "127.99.1.20", "-p", "udp", "-m", "statistic", "--mode", "nth", "--every", "10", "--packet", "5", "-j", "DROP")
-	c := n.listen("udp and net 127.99.0.0/16 and not port 2223")
+	c := n.relay("tm")
 	n.place("uac_routes.xml", "uas_routes.xml", "127.99.1.10", 20)
 	const calls, sound = 100, 236
 	awaitNumber(t, n.data, 45*time.Second, "SELECT count() FROM calls", calls)
-	dropped := askNumber(t, n.data, "SELECT sum(count) FROM drops WHERE stage = 'capture'")
-	if dropped > 0 {
-		t.Fatalf("the capture lost %v packets: nothing can be said of the relay's", dropped)
-	}
+	n.whole()
 	n.want(map[string]float64{
 		"SELECT uniqExact(session_id) FROM legs": calls,
 		"SELECT count() FROM links":              0,
@@ -222,6 +258,47 @@ func TestProxyWithRelay(t *testing.T) {
 	n.hosts(map[string]string{"127.99.1.10": "proxy", "127.99.1.20": "relay"})
 }
 
+// TestHiddenLegs: Kamailio and rtpengine as a B2BUA that passes media on as it is.
+// The second leg has a Call-ID of its own and shows nothing of the first one, but
+// its media has the same SSRC. Every tenth packet of the callers is lost in the
+// relay: between the legs, of which each has each direction once.
+func TestHiddenLegs(t *testing.T) {
+	n := inNamespace(t, 100, "kamailio", "rtpengine", "iptables")
+	if n == nil {
+		return
+	}
+	c := n.relay("topoh", "-A", "HIDE")
+	n.place("uac_routes_ssrc.xml", "uas_routes_ssrc.xml", "127.99.1.10", 10)
+	const calls, sound = 100, 400
+	awaitNumber(t, n.data, 45*time.Second, "SELECT count() FROM calls", 2*calls)
+	n.whole()
+	n.want(map[string]float64{
+		"SELECT count() FROM calls WHERE state = 'answered' AND media_seen = 'both'":                                                               2 * calls,
+		"SELECT uniqExact(session_id) FROM legs":                                                                                                   calls,
+		"SELECT count() FROM (SELECT session_id FROM legs GROUP BY session_id HAVING count() = 2 AND uniqExact(caller) = 1)":                       calls,
+		"SELECT count() FROM links WHERE merged AND method != 'session'":                                                                           calls,
+		"SELECT count() FROM links WHERE merged AND method = 'ssrc'":                                                                               calls,
+		"SELECT count() FROM streams WHERE match = 'sdp'":                                                                                          4 * calls,
+		"SELECT count() FROM calls AS c JOIN (" + eachDirection + ") AS s USING call_id WHERE c.a_packets = s.a AND c.b_packets = s.b AND s.n = 2": 2 * calls,
+		"SELECT sum(a_packets) FROM calls WHERE src_ip = toIPv6('127.99.1.1')":                                                                     sound * calls,
+		"SELECT sum(a_packets) FROM calls WHERE dst_ip = toIPv6('127.99.1.2')":                                                                     sound * calls * 9 / 10,
+		"SELECT sum(b_packets) FROM calls WHERE b_packets = " + strconv.Itoa(sound):                                                                2 * sound * calls,
+		"SELECT countIf(segment = '1/2' AND segment_lost IS NULL) FROM streams":                                                                    2 * calls,
+		"SELECT countIf(segment = '2/2') FROM streams":                                                                                             2 * calls,
+		"SELECT sum(segment_lost) FROM streams WHERE direction = 'a'":                                                                              sound * calls / 10,
+		"SELECT countIf(segment_lost != 400 - packets) FROM streams WHERE segment = '2/2'":                                                         0,
+		"SELECT countIf(segment_delay_ms NOT BETWEEN 0 AND 50) FROM streams":                                                                       0,
+	})
+	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
+		t.Errorf("status %d", code)
+	}
+	// It still forwards requests and records its route.
+	n.hosts(map[string]string{"127.99.1.10": "proxy", "127.99.1.20": "relay"})
+}
+
+// eachDirection adds up the streams of each call.
+const eachDirection = "SELECT call_id, sumIf(packets, direction = 'a') AS a, sumIf(packets, direction = 'b') AS b, count() AS n FROM streams GROUP BY call_id"
+
 // TestB2BUA: baresip as back-to-back user agent, which decodes media and sends it
 // anew. A hundred calls are two hundred rows and a hundred sessions.
 func TestB2BUA(t *testing.T) {
@@ -231,20 +308,31 @@ func TestB2BUA(t *testing.T) {
 	}
 	for _, a := range []string{"127.99.1.1", "127.99.1.2", "127.99.1.30"} {
 		n.run("ip", "addr", "add", a+"/32", "dev", "lo")
+		// baresip binds its media to no address, and what goes to an address of the
+		// host itself leaves with that one unless its route says otherwise.
+		n.run("ip", "route", "change", "local", a, "dev", "lo", "src", "127.99.1.30", "table", "local")
 	}
 	n.configured("baresip/config", modules(t, "/usr/lib/baresip/modules/b2bua.so"))
 	n.configured("baresip/accounts", "")
 	n.background(n.data, "baresip", "-f", n.data, "-t", "120")
 	c := n.listen("udp and net 127.99.0.0/16")
 	n.place("uac.xml", "uas.xml", "127.99.1.30", 10)
-	const calls = 100
+	const calls, sound = 100, 236
 	awaitNumber(t, n.data, 45*time.Second, "SELECT count() FROM calls", 2*calls)
 	n.want(map[string]float64{
 		"SELECT count() FROM calls WHERE state = 'answered' AND media_seen = 'both'": 2 * calls,
 		"SELECT uniqExact(session_id) FROM legs":                                     calls,
 		"SELECT count() FROM (SELECT session_id FROM legs GROUP BY session_id HAVING count() = 2 AND min(src_ip) != max(src_ip) AND uniqExact(caller) = 1)": calls,
 		"SELECT count() FROM links WHERE merged AND method != 'session'":                                                                                    calls,
-		"SELECT count() FROM streams WHERE call_id IS NOT NULL":                                                                                             4 * calls,
+		"SELECT count() FROM streams": 4 * calls,
+		"SELECT count() FROM streams WHERE call_id IS NOT NULL AND match = 'sdp' AND segment IS NULL": 4 * calls, // it makes new media of what comes
+		"SELECT countIf(src_ip = toIPv6('127.99.1.30')) FROM streams":                                 2 * calls,
+		// What SIPp sends is known; the box sends for as long as a call is up.
+		"SELECT sum(a_packets) FROM calls WHERE src_ip = toIPv6('127.99.1.1')":                                                                     sound * calls,
+		"SELECT sum(b_packets) FROM calls WHERE dst_ip = toIPv6('127.99.1.2')":                                                                     sound * calls,
+		"SELECT countIf(b_packets BETWEEN 300 AND 450) FROM calls WHERE src_ip = toIPv6('127.99.1.1')":                                             calls,
+		"SELECT countIf(a_packets BETWEEN 300 AND 450) FROM calls WHERE dst_ip = toIPv6('127.99.1.2')":                                             calls,
+		"SELECT count() FROM calls AS c JOIN (" + eachDirection + ") AS s USING call_id WHERE c.a_packets = s.a AND c.b_packets = s.b AND s.n = 2": 2 * calls,
 	})
 	if code := c.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("status %d", code)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -21,7 +22,11 @@ func TestBridgedCalls(t *testing.T) {
 	for _, how := range synth.Bridges() {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			c, err := synth.Calls(synth.Options{Calls: calls, Concurrent: 100, Seconds: 2, Bridge: how, Numbers: 20, Seed: 1})
+			o := synth.Options{Calls: calls, Concurrent: 100, Seconds: 2, Bridge: how, Numbers: 20, Seed: 1, Impairment: synth.Impairment{LossPct: 2}}
+			if how == "media" {
+				o.BoxLossPct = 3
+			}
+			c, err := synth.Calls(o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,14 +75,76 @@ func TestBridgedCalls(t *testing.T) {
 					t.Errorf("link %+v", l)
 				}
 			}
-			t.Logf("by %s: %d of %d second legs linked (%d of %d that have media), %d wrong; links at 0.8 and above: %d right, %d wrong; below: %d right, %d wrong",
-				how, linked, calls, heard, seen, wrong, right, false_, likelyRight, likelyFalse)
+			t.Logf("measured: %d of %d second legs linked (%d of %d that have media), %d wrong; links at 80 %% and above: %s; likely ones: %s",
+				linked, calls, heard, seen, wrong, precision(right, false_), precision(likelyRight, likelyFalse))
 			if wrong > 0 || false_ > 0 {
 				t.Errorf("%d wrong", max(wrong, false_))
+			}
+			if how == "media" {
+				comparePath(t, truth.Streams, got.streams, session)
 			}
 			if how == "header" && linked != calls || how == "media" && heard != seen || how == "numbers" && linked < calls*9/10 {
 				t.Errorf("%d of %d second legs are linked, %d of the %d that have media", linked, calls, heard, seen)
 			}
 		})
+	}
+}
+
+// precision is the share of links that are right.
+func precision(right, wrong int) string {
+	if right+wrong == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("precision %.2f %% (%d right, %d wrong)", 100*float64(right)/float64(right+wrong), right, wrong)
+}
+
+// comparePath compares what was lost between the two legs of each call: a box
+// that passes media on has each direction in both.
+func comparePath(t *testing.T, truth []synth.StreamTruth, rows []*record.Stream, session map[string]string) {
+	t.Helper()
+	type end struct {
+		session string
+		ssrc    uint32
+	}
+	in, out := map[end]uint64{}, map[end]uint64{} // numbers that arrived at the box, and that left it
+	for _, s := range truth {
+		if s.CallID == nil {
+			continue
+		}
+		arrived, e := s.Expected-s.Lost, end{session[*s.CallID], s.SSRC}
+		if (*s.Direction == "a") == (*s.CallID == e.session) {
+			in[e] = arrived
+		} else {
+			out[e] = arrived
+		}
+	}
+	compared, differ := 0, 0
+	for _, r := range rows {
+		if r.CallID == nil {
+			continue
+		}
+		e := end{session[*r.CallID], r.SSRC}
+		if _, both := out[e]; !both || in[e] == 0 {
+			t.Errorf("stream %d of %s is in one leg alone", r.SSRC, *r.CallID)
+			continue
+		}
+		if (*r.Direction == "a") == (*r.CallID == e.session) {
+			if text(r.Segment) != "1/2" || r.SegmentLost != nil {
+				t.Errorf("before the box stream %d of %s is segment %s and lost %s", r.SSRC, *r.CallID, text(r.Segment), show(r.SegmentLost))
+			}
+			continue
+		}
+		compared++
+		want := int64(in[e]) - int64(out[e])
+		if want != 0 {
+			differ++
+		}
+		if text(r.Segment) != "2/2" || r.SegmentLost == nil || *r.SegmentLost != want {
+			t.Errorf("behind the box stream %d of %s is segment %s and lost %s, want 2/2 and %d", r.SSRC, *r.CallID, text(r.Segment), show(r.SegmentLost), want)
+		}
+	}
+	t.Logf("%d streams compared behind the box, %d lost packets there", compared, differ)
+	if differ < compared/2 {
+		t.Error("the box lost next to nothing")
 	}
 }

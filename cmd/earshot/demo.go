@@ -15,8 +15,9 @@ import (
 // demoNode is the agent in whose name sample calls are seen.
 const demoNode = "demo"
 
-// demoCaptures are the sample: ordinary calls, some with trouble on the way,
-// and a few endings that networks produce daily.
+// demoCaptures are the sample: ordinary calls, some with trouble on the way, some
+// through boxes that make several legs of them, and a few endings that networks
+// produce daily.
 func demoCaptures() ([]synth.Capture, error) {
 	var out []synth.Capture
 	for i, o := range []synth.Options{
@@ -24,6 +25,7 @@ func demoCaptures() ([]synth.Capture, error) {
 		{Calls: 4, Seconds: 20, Codec: "PCMA", Impairment: synth.Impairment{LossPct: 3, JitterMs: 5}},
 		{Calls: 3, Seconds: 20, Codec: "G729", Impairment: synth.Impairment{LossPct: 8, Burst: 4}},
 		{Calls: 2, Seconds: 20, Codec: "opus", Impairment: synth.Impairment{JitterMs: 15, ReorderPct: 1}},
+		{Calls: 3, Seconds: 20, Codec: "PCMA", Bridge: "media", BoxLossPct: 4, Impairment: synth.Impairment{LossPct: 1}},
 	} {
 		o.Seed = int64(i + 1)
 		c, err := synth.Calls(o)
@@ -32,7 +34,7 @@ func demoCaptures() ([]synth.Capture, error) {
 		}
 		out = append(out, c)
 	}
-	for _, name := range []string{"busy", "not-found", "cancelled", "challenged", "serial-fork", "hold-resume", "early-media"} {
+	for _, name := range []string{"busy", "not-found", "cancelled", "challenged", "serial-fork", "hold-resume", "early-media", "b2bua", "proxy-with-media-relay", "blind-transfer"} {
 		c, err := synth.Scenario(name, 7)
 		if err != nil {
 			return nil, err

@@ -26,7 +26,8 @@ type synthCommand struct {
 	Reorder    float64  `placeholder:"PCT" help:"Share of packets that arrive behind the next, percent."`
 	Duplicate  float64  `placeholder:"PCT" help:"Share of packets that arrive twice, percent."`
 	Drift      float64  `placeholder:"PPM" help:"How much the senders' clocks are fast, parts in a million; negative is slow."`
-	Bridge     string   `placeholder:"HOW" help:"Each call goes through a B2BUA, which ties its second leg to the first one by a header, by media or by nothing but numbers."`
+	Bridge     string   `placeholder:"HOW" help:"Each call goes through a B2BUA, whose second leg has in common with the first one a header, media or nothing but numbers: give header, media or numbers."`
+	BoxLoss    float64  `placeholder:"PCT" help:"With --bridge media: share of RTP packets that the B2BUA loses, percent."`
 	Numbers    int      `placeholder:"N" help:"How many callers there are, and callees."`
 	Scenario   string   `placeholder:"NAME" help:"One named case of signalling in place of load; list shows all."`
 	Seed       int64    `default:"1" help:"The same seed gives the same bytes."`
@@ -71,7 +72,7 @@ func (k *synthCommand) Run(a *app) error {
 		c, err = synth.Scenario(k.Scenario, k.Seed)
 	} else {
 		c, err = synth.Calls(synth.Options{
-			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed, Bridge: k.Bridge, Numbers: k.Numbers,
+			Calls: k.Calls, Seconds: k.Seconds, Concurrent: k.Concurrent, Codec: k.Codec, Seed: k.Seed, Bridge: k.Bridge, BoxLossPct: k.BoxLoss, Numbers: k.Numbers,
 			Impairment: synth.Impairment{LossPct: k.Loss, Burst: k.Burst, JitterMs: k.Jitter, UniformMs: k.Uniform, ReorderPct: k.Reorder, DuplicatePct: k.Duplicate, DriftPpm: k.Drift},
 		})
 	}
@@ -121,6 +122,8 @@ func (k *synthCommand) check() error {
 		return usagef("--seconds %g: give more than 0, up to %.0f", k.Seconds, mostSeconds)
 	case k.Concurrent < 0:
 		return usagef("--concurrent %d: give 1 or more", k.Concurrent)
+	case k.Numbers < 0:
+		return usagef("--numbers %d: give 1 or more", k.Numbers)
 	case k.Burst != 0 && !(k.Burst >= 1):
 		return usagef("--burst %g: give 1 or more, the mean number of packets lost in a row", k.Burst)
 	case k.Burst != 0 && k.Loss == 0:
@@ -148,6 +151,9 @@ func (k *synthCommand) check() error {
 		{"reorder", k.Reorder != 0},
 		{"duplicate", k.Duplicate != 0},
 		{"drift", k.Drift != 0},
+		{"bridge", k.Bridge != ""},
+		{"box-loss", k.BoxLoss != 0},
+		{"numbers", k.Numbers != 0},
 	} {
 		if f.given {
 			return usagef("--%s: --scenario %s is what it is, and takes no such flag; leave one of the two out", f.flag, k.Scenario)

@@ -26,7 +26,8 @@ type topologyCommand struct {
 func (topologyCommand) Help() string {
 	return `Each host that signals or sends media: what it is (proxy, b2bua, relay, registrar, gateway, phone), how sure that
 is, and what speaks for it. Names, trunks and what is not to be learned are configured in topology.hosts and
-topology.trunks.
+topology.trunks: with --read those of this command count, in a store those that were in force when the rows were
+written.
 Examples:
   earshot topology --read calls.pcap
   earshot topology --data /var/lib/earshot
@@ -36,6 +37,14 @@ Examples:
 func (k *topologyCommand) Run(a *app) error {
 	hosts, err := gather(a, &k.rowSource, "where are the hosts?", k.stored, k.captured)
 	if err != nil && hosts == nil {
+		return err
+	}
+	if err == nil && len(hosts) == 0 && k.Format == "table" {
+		none := "no hosts yet: a running earshot tells of a new one within a minute"
+		if len(k.Read) > 0 {
+			none = "no hosts: nobody signals or sends media there"
+		}
+		_, err := fmt.Fprintln(a.stdout, none)
 		return err
 	}
 	byClass(hosts)
@@ -109,27 +118,23 @@ func byClass(hosts []*record.Host) {
 
 func writeHosts(to io.Writer, hosts []*record.Host) error {
 	out := bufio.NewWriter(to)
-	if len(hosts) == 0 {
-		fmt.Fprintln(out, "no hosts: a running earshot tells of a new one within a minute")
-	} else {
-		// With one domain alone there is nothing to tell by it.
-		domains := slices.ContainsFunc(hosts, func(h *record.Host) bool { return h.Domain != hosts[0].Domain })
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		head := "CLASS\tHOST\tNAME\tTRUNK\tSURE\tLAST SEEN\tAGENT\tEVIDENCE"
+	// With one domain alone there is nothing to tell by it.
+	domains := slices.ContainsFunc(hosts, func(h *record.Host) bool { return h.Domain != hosts[0].Domain })
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	head := "CLASS\tHOST\tNAME\tTRUNK\tSURE\tLAST SEEN\tAGENT\tEVIDENCE"
+	if domains {
+		head = "DOMAIN\t" + head
+	}
+	fmt.Fprintln(w, head)
+	for _, h := range hosts {
 		if domains {
-			head = "DOMAIN\t" + head
+			fmt.Fprintf(w, "%s\t", clean(h.Domain, 24))
 		}
-		fmt.Fprintln(w, head)
-		for _, h := range hosts {
-			if domains {
-				fmt.Fprintf(w, "%s\t", clean(h.Domain, 24))
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", roles(h), h.IP, cleaned(h.Name, 24), cleaned(h.Trunk, 24), sure(h), h.Time.Format(time.DateTime),
-				cleaned(h.UserAgent, 32), clean(strings.Join(h.Evidence, "; "), 400))
-		}
-		if err := w.Flush(); err != nil {
-			return fmt.Errorf("write table: %w", err)
-		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", roles(h), h.IP, cleaned(h.Name, 24), cleaned(h.Trunk, 24), sure(h), h.Time.Format(time.DateTime),
+			cleaned(h.UserAgent, 32), clean(strings.Join(h.Evidence, "; "), 400))
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write table: %w", err)
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)

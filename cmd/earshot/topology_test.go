@@ -230,6 +230,13 @@ func TestTopologyCommand(t *testing.T) {
 	if n != 3 {
 		t.Errorf("%d JSON lines, want 3", n)
 	}
+	file = synthFile(t, synth.Options{Calls: 1})
+	if b, err := os.ReadFile(file); err != nil || os.WriteFile(file, b[:24], 0o600) != nil { // no packet behind the header
+		t.Fatal(err)
+	}
+	if got := earshot(); got != "no hosts: nobody signals or sends media there\n" {
+		t.Errorf("of a capture without packets: %s", got)
+	}
 }
 
 // TestTopologyStored prints the hosts of a store as those of the capture, each

@@ -22,12 +22,12 @@ type Stream struct {
 	DstPort uint16     `json:"dst_port"`
 	Node    string     `json:"node"`
 	VLAN    *uint16    `json:"vlan"`
-	Segment *string    `json:"segment"` // "1/2": the first of two points along the path
+	Segment *string    `json:"segment"` // "1/2": the first of two points along the path, through all legs that pass the media on
 
 	// What arose between the point before and this one; NULL at the first point.
 	SegmentLost     *int64   `json:"segment_lost"`      // numbers that arrived there and not here; negative where more did
 	SegmentJitterMs *float64 `json:"segment_jitter_ms"` // mean jitter here less that there
-	SegmentDelayMs  *float64 `json:"segment_delay_ms"`  // of the first packet, where the same node saw it at both
+	SegmentDelayMs  *float64 `json:"segment_delay_ms"`  // of the first packet, where the same node saw it at both or it is known how far the clocks of two are apart
 
 	PayloadType *uint8    `json:"payload_type"`
 	Codec       *string   `json:"codec"`

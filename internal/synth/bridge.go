@@ -29,12 +29,12 @@ const boxes = 4
 // own. Of ten calls eight are answered, one finds its callee busy, one is given
 // up.
 func (l *arrivals) bridged(s *script, a, b *party, slot int) {
-	box := netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + slot%boxes)})
+	box := l.network(0, byte(100+slot%boxes))
 	sbc := s.party("sbc", "", box.String(), "Oracle SBC")
 	front := func(p *party, side int) *party {
 		f := s.front(p, sbc)
 		// Ports to each of many addresses: a box has more than one on the media side.
-		f.rtp = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + slot%boxes)}), uint16(10000+4*(slot/boxes)+2*side))
+		f.rtp = netip.AddrPortFrom(box, uint16(10000+4*(slot/boxes)+2*side))
 		return f
 	}
 	in, out := s.call(a, front(b, 0)), s.call(front(a, 1), b)
@@ -81,9 +81,7 @@ func (l *arrivals) bridged(s *script, a, b *party, slot int) {
 		if l.options.Bridge == "media" { // as they came in
 			*out.senderA, *out.senderB = *in.senderA, *in.senderB
 		}
-		in.speak(length)
-		s.wait(time.Millisecond)
-		out.speak(length)
+		through(in, out, length)
 		s.wait(length + 20*time.Millisecond)
 	}
 	by, caller := in.a, "caller"
@@ -94,4 +92,18 @@ func (l *arrivals) bridged(s *script, a, b *party, slot int) {
 	bye, outBye := in.hangup(by), out.hangup(outBy)
 	s.row(in, record.Answered, row{start: inv, ring: ringing, answer: ok, end: bye, by: caller})
 	s.row(out, record.Answered, row{start: outInv, ring: outRinging, answer: outOK, end: outBye, by: caller, session: in})
+}
+
+// through lets both sides speak from the clock on, which moves by the millisecond
+// that the box takes: the caller is heard on leg `in` first, the callee on leg `out`.
+func through(in, out *dialog, length time.Duration) {
+	s := in.s
+	inA := s.stream(in, "a", in.senderA, in.a.rtp, in.b.rtp, audio(in.codecs[0], length))
+	outB := s.stream(out, "b", out.senderB, out.b.rtp, out.a.rtp, audio(out.codecs[0], length))
+	s.wait(time.Millisecond)
+	outA := s.stream(out, "a", out.senderA, out.a.rtp, out.b.rtp, audio(out.codecs[0], length))
+	inB := s.stream(in, "b", in.senderB, in.b.rtp, in.a.rtp, audio(in.codecs[0], length))
+	outA.behindBox, inB.behindBox = true, true
+	s.reports(inA, inB, next(in.a.rtp), next(in.b.rtp), length)
+	s.reports(outA, outB, next(out.a.rtp), next(out.b.rtp), length)
 }

@@ -67,16 +67,17 @@ type rtpPacket struct {
 // flow sends the parts of one sender between two addresses. It is a source:
 // packets come out in the order in which the tap sees them.
 type flow struct {
-	from, to netip.AddrPort
-	sender   *sender
-	parts    []part
-	impaired Impairment
-	callID   string
-	owner    *dialog // nil where it is nobody's
-	labels   streamLabels
-	meter    *streamMeter
-	dscp     uint8
-	wander   micros // each packet is late by up to this, unimpaired: no clock is perfect
+	from, to  netip.AddrPort
+	sender    *sender
+	parts     []part
+	impaired  Impairment
+	callID    string
+	owner     *dialog // nil where it is nobody's
+	labels    streamLabels
+	meter     *streamMeter
+	dscp      uint8
+	behindBox bool   // of a bridge, which may lose more
+	wander    micros // each packet is late by up to this, unimpaired: no clock is perfect
 
 	begin     micros
 	ran       micros // since begin, on the sender's clock

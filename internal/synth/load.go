@@ -18,9 +18,13 @@ type Options struct {
 	Seed       int64
 	NoRTCP     bool // leave sender and receiver reports out
 	IPv6       bool // 2001:db8::/32 instead of IPv4
+	Private    bool // 10/8, as every customer has it
 	// Bridge is one of Bridges: each call has two legs. "" is one leg.
-	Bridge  string
-	Numbers int // how many callers there are, and how many callees; 100 and 1000
+	Bridge string
+	// BoxLossPct is the share of packets that a box which passes media on loses,
+	// beside those that were lost before it.
+	BoxLossPct float64
+	Numbers    int // how many callers there are, and how many callees; 100 and 1000
 }
 
 func (o Options) withDefaults() Options {
@@ -67,6 +71,12 @@ func Calls(o Options) (Capture, error) {
 	}
 	if err := checkBridge(o.Bridge); err != nil {
 		return Capture{}, err
+	}
+	if o.BoxLossPct != 0 && o.Bridge != "media" {
+		return Capture{}, fmt.Errorf("box loss %g: only a bridge by media passes on what it may lose", o.BoxLossPct)
+	}
+	if !(o.BoxLossPct >= 0 && o.BoxLossPct+o.LossPct <= 100) {
+		return Capture{}, fmt.Errorf("box loss %g beside loss %g: give a share of what is left, in percent", o.BoxLossPct, o.LossPct)
 	}
 	if o.Bridge != "" && (o.IPv6 || o.Concurrent > mostBridged) {
 		return Capture{}, fmt.Errorf("a bridge has IPv4 alone, and ports for %d calls at once", mostBridged)
@@ -141,6 +151,9 @@ func (l *arrivals) take(r *run, _ *emission) bool {
 func (l *arrivals) impair(s *script) {
 	for _, f := range s.flows {
 		f.impaired, f.wander = l.options.Impairment, 0
+		if f.behindBox {
+			f.impaired.LossPct += l.options.BoxLossPct
+		}
 	}
 }
 
@@ -151,12 +164,18 @@ func (l *arrivals) endpoint(s *script, side, slot int) *party {
 	var addr netip.Addr
 	if l.options.IPv6 {
 		addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: host, 7: byte(side)})
-	} else if side == 1 {
-		addr = netip.AddrFrom4([4]byte{198, 51, 100, host})
 	} else {
-		addr = netip.AddrFrom4([4]byte{203, 0, 113, host})
+		addr = l.network(side, host)
 	}
 	p := s.party("", "", addr.String(), [3]string{"", "Yealink SIP-T46S 66.86.0.15", "Sonus SBC 5400"}[side])
 	p.rtp = netip.AddrPortFrom(addr, uint16(16384+2*(slot/250)))
 	return p
+}
+
+// network is where callers (1), callees (2) and boxes (0) are.
+func (l *arrivals) network(side int, host byte) netip.Addr {
+	if l.options.Private {
+		return netip.AddrFrom4([4]byte{10, 0, byte(side), host})
+	}
+	return netip.AddrFrom4([3][4]byte{{192, 0, 2, host}, {198, 51, 100, host}, {203, 0, 113, host}}[side])
 }
