@@ -31,7 +31,8 @@ const (
 	ReasonFragmentDuplicate               // repeats bytes that are held
 	ReasonTCPNotSIP                       // a stream of something else
 	ReasonTLS                             // a stream of TLS
-	ReasonWebSocket                       // a stream of WebSocket; not decoded yet
+	ReasonWebSocket                       // a stream or message of WebSocket that is not SIP
+	ReasonWebSocketDeflate                // a message of WebSocket compressed by permessage-deflate (RFC 7692)
 	ReasonTCPGap                          // bytes next to bytes that were never captured
 	ReasonTCPResync                       // bytes of a SIP or HEP stream between two messages
 	ReasonTCPBudget                       // its stream outgrew Options.StreamBytes or was evicted
@@ -65,6 +66,7 @@ var reasonNames = [reasons]string{
 	ReasonTCPNotSIP:         "tcp_not_sip",
 	ReasonTLS:               "tls",
 	ReasonWebSocket:         "websocket",
+	ReasonWebSocketDeflate:  "websocket_deflate",
 	ReasonTCPGap:            "tcp_gap",
 	ReasonTCPResync:         "tcp_resync",
 	ReasonTCPBudget:         "tcp_budget",

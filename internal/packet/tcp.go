@@ -43,12 +43,8 @@ type stream struct {
 	age      *list.Element // in Decoder.proven or unproven
 	proven   bool
 
-	kind   streamKind
-	reason Reason // why a foreign stream gives nothing
-	hep    bool   // one of the ports is in Options.HEPPorts
-	misses int    // reads that found no start line, while undecided
+	framing
 
-	opened bool   // the SYN was seen
 	first  uint32 // sequence number of the first byte
 	next   uint32 // sequence number of the byte that continues buf
 	fin    bool
@@ -58,11 +54,7 @@ type stream struct {
 	ttl, dscp uint8
 	wireLen   int
 
-	buf     []byte // in order, from the begin of a message on
-	scan    int    // the headers do not end before it
-	need    int    // length of the message that begins buf, 0 until known
-	skipped bool   // the latest read passed over bytes that are no message
-	frames  int    // frames that are in buf
+	frames int // frames that are in what the framing holds
 
 	queue    []segment // behind a hole, by sequence number
 	queued   int       // bytes in queue
@@ -279,9 +271,7 @@ func (d *Decoder) skipGap(s *stream) {
 // abandon lets go of the message that begins s.buf: its rest will not come.
 // When its headers are whole it is given with as much of its body as there is.
 func (d *Decoder) abandon(s *stream, r Reason) {
-	if s.need > 0 && s.kind == sipStream {
-		d.stats.Cut++
-		d.emit(s, s.buf, KindSIP, s.last)
+	if d.cut(s, &s.framing) {
 		d.settle(s, &d.stats.Decoded)
 	} else {
 		if s.kind == undecided {
@@ -289,7 +279,8 @@ func (d *Decoder) abandon(s *stream, r Reason) {
 		}
 		d.settle(s, &d.stats.Undecoded[r])
 	}
-	s.buf, s.scan, s.need = nil, 0, 0
+	s.drop()
+	s.web.lose()
 }
 
 // settle books the frames that s holds in order to c.
