@@ -19,7 +19,8 @@ const (
 	ReasonPPP                             // a PPP protocol that is neither IP nor MPLS: LCP, IPCP, CHAP ...
 	ReasonICMP                            // ICMP and ICMPv6
 	ReasonIGMP                            //
-	ReasonSCTP                            // not decoded yet
+	ReasonSCTP                            // user messages of SCTP that are not SIP
+	ReasonSCTPIncomplete                  // a fragment of a user message whose rest did not come
 	ReasonESP                             // encrypted
 	ReasonGRE                             // GRE with a source route, or with what is neither IP, MPLS, PPP, Ethernet nor ERSPAN
 	ReasonGTPU                            // GTP-U that carries no IP: echo, error indication, end marker ...
@@ -54,6 +55,7 @@ var reasonNames = [reasons]string{
 	ReasonICMP:              "icmp",
 	ReasonIGMP:              "igmp",
 	ReasonSCTP:              "sctp",
+	ReasonSCTPIncomplete:    "sctp_incomplete",
 	ReasonESP:               "esp",
 	ReasonGRE:               "gre",
 	ReasonGTPU:              "gtpu",
@@ -117,12 +119,12 @@ type Stats struct {
 
 	Decoded   uint64    // frames of which a Packet came, fragments and segments included
 	Held      uint64    // frames waiting for the rest of their datagram or message
-	Control   uint64    // TCP segments without new bytes of a message: SYN, ACK, FIN, RST, repeats, CRLF keep-alives
+	Control   uint64    // TCP and SCTP without new bytes of a message: SYN, ACK, FIN, INIT, SACK, repeats, handshakes and control frames of WebSocket, CRLF keep-alives
 	Undecoded Undecoded // frames of which no Packet came
 
 	Cut           uint64 // Packets whose payload is shorter than it was on the wire: the capture cut it, or its TCP stream broke
 	TCPGaps       uint64 // holes in TCP streams that were given up
-	TCPEvicted    uint64 // TCP streams removed before their time, because a table was full
+	TCPEvicted    uint64 // TCP streams and SCTP associations removed before their time, because a table was full
 	TCPStreams    uint64 // TCP streams (one a direction) in the table now
 	FragmentsHeld uint64 // datagrams under reassembly now
 }
