@@ -3,6 +3,8 @@ package packet
 import (
 	"container/list"
 	"time"
+
+	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
 // Options bounds what a Decoder may keep. The zero value of each field means
@@ -22,6 +24,8 @@ type Options struct {
 	Depth int // tunnels of one frame that are opened inside one another; 8
 
 	HEPPorts []uint16 // TCP ports on which HEP3 is framed; {9060}
+
+	TLSKeys *tlsview.Keys // secrets of TLS connections; nil: TLS is only counted
 }
 
 func (o Options) withDefaults() Options {
@@ -67,6 +71,7 @@ type Decoder struct {
 	proven      list.List // of *stream that carried a message, least recently used first
 	unproven    list.List // of all others; evicted first
 	gapped      list.List // of *stream with a hole, oldest hole first
+	tlsWaiting  list.List // of *stream that wait for secrets
 	streamBytes int
 	hepPorts    map[uint16]bool
 
@@ -170,6 +175,12 @@ func (d *Decoder) Flush() []Packet {
 	for e := d.datagramAge.Front(); e != nil; e = d.datagramAge.Front() {
 		d.dropDatagram(e.Value.(*datagram), ReasonFragmentExpired)
 	}
+	for e := d.tlsWaiting.Front(); e != nil; e = d.tlsWaiting.Front() {
+		s := e.Value.(*stream)
+		if d.resumeTLS(s); s.tls.waiting() {
+			d.giveUpTLS(s)
+		}
+	}
 	for _, age := range []*list.List{&d.proven, &d.unproven} {
 		for e := age.Front(); e != nil; e = age.Front() {
 			d.forget(e.Value.(*stream), ReasonTCPIncomplete)
@@ -193,10 +204,11 @@ func (d *Decoder) Undecoded() Undecoded { return d.stats.Undecoded }
 // sweep lets go of what is too old at packet time t.
 func (d *Decoder) sweep(t time.Time) {
 	d.expireDatagrams(t)
+	d.expireTLS(t)
 	d.expireStreams(t)
 	d.expireAssociations(t)
 	d.nextSweep = d.stats.Frames + sweepEvery
-	if d.gapped.Len() > 0 || d.assoc.waiting.Len() > 0 {
+	if d.gapped.Len() > 0 || d.tlsWaiting.Len() > 0 || d.assoc.waiting.Len() > 0 {
 		d.nextSweep = d.stats.Frames + sweepGappedEvery
 	}
 }

@@ -13,6 +13,7 @@ const (
 	sipStream
 	hepStream
 	webSocketStream
+	tlsRecords
 	foreign // something else: only counted
 	closed  // ended by FIN, RST or the table
 )
@@ -61,15 +62,20 @@ func (d *Decoder) read(s *stream, data []byte, t time.Time) {
 	before := len(d.out)
 	s.skipped = false
 	d.feed(s, &s.framing, data, t)
+	held := s.waiting()
+	if s.tls != nil {
+		held += s.tls.plain.waiting()
+	}
 	switch {
 	case s.kind == foreign:
 		s.drop()
+		s.tls = nil
 		d.settle(s, &d.stats.Undecoded[s.reason])
-	case s.waiting() > d.opt.StreamBytes:
+	case held > d.opt.StreamBytes:
 		d.abandon(s, ReasonTCPBudget)
 	case len(d.out) > before:
 		d.settle(s, &d.stats.Decoded)
-	case s.waiting() > 0: // held
+	case held > 0: // until more comes
 	case !s.skipped:
 		d.settle(s, &d.stats.Control)
 	default:
@@ -99,6 +105,8 @@ func (d *Decoder) split(s *stream, f *framing, b []byte, t time.Time) int {
 	for at < len(b) && f.kind != foreign {
 		n, more := 0, false
 		switch {
+		case f.kind == tlsRecords:
+			n, more = d.splitTLS(s, b[at:], t)
 		case f.kind == webSocketStream:
 			n, more = d.splitWebSocket(s, f, b[at:], t)
 		case f.hep && f.kind != sipStream:
@@ -154,7 +162,7 @@ func (d *Decoder) splitSIP(s *stream, f *framing, b []byte, t time.Time) (int, b
 // resync passes over bytes that begin no message, up to the next start line.
 func (d *Decoder) resync(s *stream, f *framing, b []byte) (int, bool) {
 	if f.kind == undecided {
-		if n, known := d.recognise(f, b); known != no {
+		if n, known := d.recognise(s, f, b); known != no {
 			return n, known == maybe
 		}
 	}
@@ -199,7 +207,7 @@ func (d *Decoder) splitHEP(s *stream, f *framing, b []byte, t time.Time) (int, b
 				d.prove(s)
 				return 0, false
 			}
-			if n, known := d.recognise(f, b); known != no {
+			if n, known := d.recognise(s, f, b); known != no {
 				return n, known == maybe
 			}
 		}
@@ -276,7 +284,12 @@ func (s *stream) returns(data []byte) bool {
 
 // recognise tells what is not plain SIP at the begin of a stream or, where it
 // was joined, of a segment, and how many bytes it is done with.
-func (d *Decoder) recognise(f *framing, b []byte) (int, verdict) {
+func (d *Decoder) recognise(s *stream, f *framing, b []byte) (int, verdict) {
+	if f.transport == TCP && (b[0] >= 20 && b[0] <= 23) {
+		if v := d.toTLS(s, b); v != no {
+			return 0, v
+		}
+	}
 	if len(b) >= 3 && b[0] >= 20 && b[0] <= 23 && b[1] == 3 && b[2] <= 4 { // a record (RFC 8446 section 5.1)
 		f.refuse(ReasonTLS)
 		return len(b), yes

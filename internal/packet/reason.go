@@ -31,7 +31,8 @@ const (
 	ReasonFragmentOverlap                 // contradicts the fragments held (RFC 5722)
 	ReasonFragmentDuplicate               // repeats bytes that are held
 	ReasonTCPNotSIP                       // a stream of something else
-	ReasonTLS                             // a stream of TLS
+	ReasonTLS                             // a stream of TLS whose secrets are not known
+	ReasonTLSCipher                       // a stream of TLS of a version or cipher suite that is not read
 	ReasonWebSocket                       // a stream or message of WebSocket that is not SIP
 	ReasonWebSocketDeflate                // a message of WebSocket compressed by permessage-deflate (RFC 7692)
 	ReasonTCPGap                          // bytes next to bytes that were never captured
@@ -67,6 +68,7 @@ var reasonNames = [reasons]string{
 	ReasonFragmentDuplicate: "fragment_duplicate",
 	ReasonTCPNotSIP:         "tcp_not_sip",
 	ReasonTLS:               "tls",
+	ReasonTLSCipher:         "tls_cipher",
 	ReasonWebSocket:         "websocket",
 	ReasonWebSocketDeflate:  "websocket_deflate",
 	ReasonTCPGap:            "tcp_gap",

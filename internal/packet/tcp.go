@@ -44,11 +44,13 @@ type stream struct {
 	proven   bool
 
 	framing
+	tls *tlsStream // valid iff kind is tlsRecords
 
 	first  uint32 // sequence number of the first byte
 	next   uint32 // sequence number of the byte that continues buf
 	fin    bool
 	finSeq uint32
+	reset  bool
 
 	last      time.Time // of the latest segment, and its TTL, DSCP, length
 	ttl, dscp uint8
@@ -132,10 +134,24 @@ func (d *Decoder) tcp(b []byte) {
 	if flags&flagFIN != 0 {
 		s.fin, s.finSeq = true, seq+uint32(len(data)+d.at.missing)
 	}
-	if flags&flagRST != 0 || s.fin && len(s.queue) == 0 && after(s.next, s.finSeq) >= 0 {
+	s.reset = s.reset || flags&flagRST != 0
+	if s.tls != nil {
+		if other := d.other(s); other != nil { // it may have waited for s
+			d.endIfDone(other)
+		}
+	}
+	d.endIfDone(s)
+	d.boundStreams(s)
+}
+
+// endIfDone ends a stream of which nothing more will come.
+func (d *Decoder) endIfDone(s *stream) {
+	if s.tls.waiting() || s.kind == closed {
+		return
+	}
+	if s.reset || s.fin && len(s.queue) == 0 && after(s.next, s.finSeq) >= 0 {
 		d.finish(s, ReasonTCPIncomplete)
 	}
-	d.boundStreams(s)
 }
 
 func (d *Decoder) streamKey(tcp []byte) streamKey {
@@ -190,6 +206,21 @@ func (d *Decoder) segment(s *stream, seq uint32, data []byte) {
 // but not captured, and will not come again.
 func (d *Decoder) advance(s *stream, data []byte, missing int, t time.Time) {
 	s.next += uint32(len(data) + missing)
+	d.resumeTLS(s)
+	if s.tls.waiting() {
+		d.holdTLS(s, data, missing, t)
+		return
+	}
+	d.take(s, data, missing, t)
+	if s.tls != nil && d.tlsWaiting.Len() > 0 { // for a hello, maybe
+		if other := d.other(s); other != nil {
+			d.resumeTLS(other)
+		}
+	}
+}
+
+// take reads bytes that continue the stream.
+func (d *Decoder) take(s *stream, data []byte, missing int, t time.Time) {
 	d.read(s, data, t)
 	if missing > 0 {
 		d.stats.TCPGaps++
@@ -271,7 +302,16 @@ func (d *Decoder) skipGap(s *stream) {
 // abandon lets go of the message that begins s.buf: its rest will not come.
 // When its headers are whole it is given with as much of its body as there is.
 func (d *Decoder) abandon(s *stream, r Reason) {
-	if d.cut(s, &s.framing) {
+	f := &s.framing
+	if s.kind == tlsRecords {
+		if s.tls.waiting() {
+			d.giveUpTLS(s)
+			return
+		}
+		f = &s.tls.plain
+		s.tls.half.Lost()
+	}
+	if d.cut(s, f) {
 		d.settle(s, &d.stats.Decoded)
 	} else {
 		if s.kind == undecided {
@@ -280,7 +320,8 @@ func (d *Decoder) abandon(s *stream, r Reason) {
 		d.settle(s, &d.stats.Undecoded[r])
 	}
 	s.drop()
-	s.web.lose()
+	f.drop()
+	f.web.lose()
 }
 
 // settle books the frames that s holds in order to c.
@@ -297,7 +338,7 @@ func (d *Decoder) finish(s *stream, r Reason) {
 		d.skipGap(s)
 	}
 	d.abandon(s, r)
-	s.kind = closed
+	s.kind, s.tls = closed, nil
 	d.account(s)
 	if s.proven {
 		d.proven.Remove(s.age)
