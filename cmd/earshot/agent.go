@@ -21,6 +21,7 @@ type agentCommand struct {
 	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
 	Collector []string `placeholder:"URL" help:"udp://host:9060 or tcp://host:9060; the first that answers is used."`
 	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
+	TLSKeyLog string   `name:"tls-keylog" placeholder:"FILE" help:"Secrets of TLS sessions (SSLKEYLOGFILE): SIP in TLS is read."`
 	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
 	Check     bool     `help:"Check configuration and interfaces, then stop."`
 }
@@ -40,6 +41,7 @@ func (k *agentCommand) Run(a *app) error {
 		{"capture.interfaces", strings.Join(k.Interface, ","), "--interface"},
 		{"agent.collectors", strings.Join(k.Collector, ","), "--collector"},
 		{"agent.node", k.Node, "--node"},
+		{"capture.tls_keylog", k.TLSKeyLog, "--tls-keylog"},
 	} {
 		if f.value != "" {
 			a.set(f.key, f.value, f.flag)
@@ -126,6 +128,10 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 		_, err := fmt.Fprintln(a.stdout, "configuration and capture are in order")
 		return err
 	}
+	keys, err := keysOf(&a.config, f)
+	if err != nil {
+		return err
+	}
 	in := sender.Input()
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(a.ctx)
@@ -141,7 +147,7 @@ func (k *agentCommand) readFile(a *app, sender *agent.Sender) error {
 			failed = out.Add(ctx, p)
 		}
 	})
-	decoder := packet.NewDecoder(packet.Options{HEPPorts: a.config.HEP.Ports})
+	decoder := packet.NewDecoder(packet.Options{HEPPorts: a.config.HEP.Ports, TLSKeys: keys})
 	observe := func(ps []packet.Packet) {
 		for i := range ps {
 			ag.Observe(&ps[i])

@@ -71,7 +71,10 @@ func (k *explainCommand) captured(a *app) (rows *explain.Rows, err error) {
 	}
 	all := &explain.Rows{}
 	mine := func(id *string) bool { return id != nil && strings.HasPrefix(*id, k.CallID) }
-	r := a.newReading(files, source, k.Read)
+	r, err := a.newReading(files, source, k.Read)
+	if err != nil {
+		return nil, err
+	}
 	r.emit = func(row any) error {
 		switch x := row.(type) {
 		case *record.Call:

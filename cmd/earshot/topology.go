@@ -78,7 +78,10 @@ func (k *topologyCommand) captured(a *app) ([]*record.Host, error) {
 		ip     netip.Addr
 	}
 	latest := map[where]*record.Host{}
-	r := a.newReading(files, source, k.Read)
+	r, err := a.newReading(files, source, k.Read)
+	if err != nil {
+		return nil, err
+	}
 	r.emit = func(row any) error {
 		if h, ok := row.(*record.Host); ok {
 			latest[where{h.Domain, h.IP}] = h

@@ -25,7 +25,7 @@ type Options struct {
 
 	HEPPorts []uint16 // TCP ports on which HEP3 is framed; {9060}
 
-	TLSKeys *tlsview.Keys // secrets of TLS connections; nil: TLS is only counted
+	TLSKeys *tlsview.Keys // secrets of TLS connections; without any, TLS is only counted
 }
 
 func (o Options) withDefaults() Options {

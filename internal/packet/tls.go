@@ -38,7 +38,7 @@ type tlsStream struct {
 // stream of TLS is only counted. It is maybe where more bytes will tell whether
 // this is the begin of a connection.
 func (d *Decoder) toTLS(s *stream, b []byte) verdict {
-	if d.opt.TLSKeys == nil {
+	if d.opt.TLSKeys == nil || !d.opt.TLSKeys.Hope() {
 		return no
 	}
 	if is, known := tlsview.IsHello(b); !known {

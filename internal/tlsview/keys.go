@@ -72,6 +72,7 @@ type Keys struct {
 	sessions map[[32]byte]*session // by client random
 	order    [][32]byte            // of sessions, oldest first
 	added    atomic.Uint64
+	expected atomic.Bool // a key log is read
 }
 
 // session is the secrets of one session.
@@ -82,6 +83,9 @@ type session struct {
 
 // NewKeys returns Keys that hold nothing.
 func NewKeys() *Keys { return &Keys{sessions: map[[32]byte]*session{}} }
+
+// Hope tells whether secrets have come, or a key log is read from which they may.
+func (k *Keys) Hope() bool { return k.expected.Load() || k.added.Load() > 0 }
 
 // Add takes lines of a key log that came at t: label, client random and secret,
 // the latter in hexadecimal. It returns how many were secrets that are read here;
