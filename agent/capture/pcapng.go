@@ -99,8 +99,9 @@ func (p *pcapngFile) block() (packet.Frame, error) {
 		return packet.Frame{}, p.damaged(start, "a block of %d bytes", length)
 	}
 	length = (length + 3) &^ 3
-	switch kind {
-	case blockInterface, blockPacket, blockSimple, blockStatistics, blockEnhanced, blockSecrets:
+	switch {
+	case kind == blockSecrets && length <= maxRecord: // a longer key log is no one's
+	case kind == blockInterface, kind == blockPacket, kind == blockSimple, kind == blockStatistics, kind == blockEnhanced:
 	default: // names, comments of others
 		if err := in.discard(length); err != nil {
 			return packet.Frame{}, p.file.fail(err, start)

@@ -294,6 +294,10 @@ func (d *Decoder) recognise(s *stream, f *framing, b []byte) (int, verdict) {
 		f.refuse(ReasonTLS)
 		return len(b), yes
 	}
+	if isSTUN(b) || len(b) > 2 && isSTUN(b[2:]) { // in the frames of RFC 4571, too
+		f.refuse(ReasonTCPSTUN)
+		return len(b), yes
+	}
 	if end, v := upgrade(b); v != no {
 		if v == yes {
 			f.toWebSocket(speaksSIP(b[:end]))
@@ -305,4 +309,10 @@ func (d *Decoder) recognise(s *stream, f *framing, b []byte) (int, verdict) {
 		f.toWebSocket(true)
 	}
 	return 0, v
+}
+
+// isSTUN tells whether b begins with a STUN message (RFC 8489 section 5), by its
+// magic cookie.
+func isSTUN(b []byte) bool {
+	return len(b) >= 8 && b[0]>>6 == 0 && be.Uint32(b[4:]) == 0x2112a442
 }

@@ -35,6 +35,7 @@ const (
 	ReasonTLSCipher                       // a stream of TLS of a version or cipher suite that is not read
 	ReasonWebSocket                       // a stream or message of WebSocket that is not SIP
 	ReasonWebSocketDeflate                // a message of WebSocket compressed by permessage-deflate (RFC 7692)
+	ReasonTCPSTUN                         // a stream of STUN, TURN or ICE (RFC 8489 section 6.2.2, RFC 6544)
 	ReasonTCPGap                          // bytes next to bytes that were never captured
 	ReasonTCPResync                       // bytes of a SIP or HEP stream between two messages
 	ReasonTCPBudget                       // its stream outgrew Options.StreamBytes or was evicted
@@ -71,6 +72,7 @@ var reasonNames = [reasons]string{
 	ReasonTLSCipher:         "tls_cipher",
 	ReasonWebSocket:         "websocket",
 	ReasonWebSocketDeflate:  "websocket_deflate",
+	ReasonTCPSTUN:           "tcp_stun",
 	ReasonTCPGap:            "tcp_gap",
 	ReasonTCPResync:         "tcp_resync",
 	ReasonTCPBudget:         "tcp_budget",

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"math/big"
 	mrand "math/rand/v2"
@@ -115,7 +116,7 @@ func talk(t testing.TB, client, server *tls.Config, messages []string) *exchange
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Read(buf); err != io.EOF {
+	if _, err := c.Read(buf); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the last answer: %v", err)
 	}
 	if err := <-done; err != nil {
@@ -320,24 +321,62 @@ func TestTLSGap(t *testing.T) {
 	}
 }
 
-// TestWebSocketOverTLS is wss: what is seen is WebSocket, the Via says WSS.
-func TestWebSocketOverTLS(t *testing.T) {
-	m := request(1, 50)
+// overTLS sends texts from client to server.
+func overTLS(t *testing.T, texts ...string) *exchange {
+	t.Helper()
 	x := &exchange{}
-	client := &tls.Config{KeyLogWriter: &x.log, InsecureSkipVerify: true}
 	a, b := pair(t)
+	server := tls.Server(tapped{b, x, true}, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
+	done := make(chan error, 1)
 	go func() {
-		s := tls.Server(tapped{b, x, true}, &tls.Config{Certificates: []tls.Certificate{certificate(t)}})
-		_, _ = io.Copy(io.Discard, s)
-		s.Close()
+		_, err := io.Copy(io.Discard, server)
+		done <- errors.Join(err, server.Close())
 	}()
-	c := tls.Client(tapped{a, x, false}, client)
-	for _, text := range []string{clientHandshake, webFrame(bitFIN|9, "abcd", ""), webFrame(bitFIN|opText, "abcd", m), webFrame(bitFIN|opText, "abcd", "\r\n\r\n")} {
-		if _, err := c.Write([]byte(text)); err != nil {
+	client := tls.Client(tapped{a, x, false}, &tls.Config{KeyLogWriter: &x.log, InsecureSkipVerify: true})
+	for _, text := range texts {
+		if _, err := client.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.Close()
+	if err := client.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	return x
+}
+
+// TestTLSContents: CRLF is control (RFC 5626 section 3.5.1), what is no SIP is
+// left soon.
+func TestTLSContents(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		text string
+		want Reason
+		none bool
+	}{
+		{name: "keep-alives", text: "\r\n\r\n", none: true},
+		{name: "http", text: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", want: ReasonTCPNotSIP},
+		{name: "mqtt", text: "\x10\x20mqtt..", want: ReasonTCPNotSIP},
+		{name: "tls", text: "\x16\x03\x01\x00\x10\x01", want: ReasonTLS},
+	} {
+		x := overTLS(t, slices.Repeat([]string{c.text}, 20)...)
+		d := NewDecoder(Options{TLSKeys: x.keys()})
+		checkPayloads(t, payloads(d, true, x.frames(1400)...))
+		balanced(t, d)
+		u := d.Undecoded()
+		if c.none && u.Total() != 0 || !c.none && (u[c.want] == 0 || u[c.want] != u.Total()) {
+			t.Errorf("%s: %v", c.name, u)
+		}
+	}
+}
+
+// TestWebSocketOverTLS is wss: what is seen is WebSocket, the Via says WSS.
+func TestWebSocketOverTLS(t *testing.T) {
+	m := request(1, 50)
+	x := overTLS(t, clientHandshake, webFrame(bitFIN|9, "abcd", ""), webFrame(bitFIN|opText, "abcd", m), webFrame(bitFIN|opText, "abcd", "\r\n\r\n"))
 	d := NewDecoder(Options{TLSKeys: x.keys()})
 	var got []Packet
 	for _, f := range x.frames(1400) {

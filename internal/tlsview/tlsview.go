@@ -4,7 +4,10 @@
 // knows nothing of TCP.
 package tlsview
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var (
 	// ErrWait says that a record cannot be read yet: the secrets are not known,
@@ -201,8 +204,8 @@ func (h *Half) read13(record []byte) ([]byte, error) {
 		h.current, h.next, h.epoch = h.next, nil, h.epoch.following()
 	}
 	// Zeros pad; before them stands the type (RFC 8446 section 5.4).
-	for n := len(plain) - 1; n >= 0; n-- {
-		switch plain[n] {
+	for n, b := range slices.Backward(plain) {
+		switch b {
 		case 0:
 			continue
 		case typeApplicationData:
