@@ -68,10 +68,12 @@ type Decoder struct {
 	whole         []byte // the datagram reassembled last; Packets alias it
 
 	streams     map[streamKey]*stream
-	proven      list.List // of *stream that carried a message, least recently used first
-	unproven    list.List // of all others; evicted first
-	gapped      list.List // of *stream with a hole, oldest hole first
-	tlsWaiting  list.List // of *stream that wait for secrets
+	proven      list.List             // of *stream that carried a message, least recently used first
+	unproven    list.List             // of all others; evicted first
+	gapped      list.List             // of *stream with a hole, oldest hole first
+	tlsWaiting  list.List             // of *stream that wait for secrets
+	keysAdded   uint64                // Keys.Added when secrets were last looked for
+	tunnelled   map[streamKey]*stream // of TLS in tunnels, by their keys without the tunnel
 	streamBytes int
 	hepPorts    map[uint16]bool
 
@@ -106,6 +108,7 @@ func NewDecoder(o Options) *Decoder {
 		nextSweep: sweepEvery,
 		datagrams: make(map[fragmentKey]*datagram),
 		streams:   make(map[streamKey]*stream),
+		tunnelled: make(map[streamKey]*stream),
 		hepPorts:  make(map[uint16]bool),
 		assoc:     associations{byKey: make(map[associationKey]*association)},
 	}

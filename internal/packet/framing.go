@@ -69,7 +69,7 @@ func (d *Decoder) read(s *stream, data []byte, t time.Time) {
 	switch {
 	case s.kind == foreign:
 		s.drop()
-		s.tls = nil
+		d.endTLS(s)
 		d.settle(s, &d.stats.Undecoded[s.reason])
 	case held > d.opt.StreamBytes:
 		d.abandon(s, ReasonTCPBudget)

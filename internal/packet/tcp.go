@@ -136,11 +136,10 @@ func (d *Decoder) tcp(b []byte) {
 	}
 	s.reset = s.reset || flags&flagRST != 0
 	if s.tls != nil {
-		if other := d.other(s); other != nil { // it may have waited for s
-			d.endIfDone(other)
-		}
+		d.endBoth(s)
+	} else {
+		d.endIfDone(s)
 	}
-	d.endIfDone(s)
 	d.boundStreams(s)
 }
 
@@ -338,7 +337,8 @@ func (d *Decoder) finish(s *stream, r Reason) {
 		d.skipGap(s)
 	}
 	d.abandon(s, r)
-	s.kind, s.tls = closed, nil
+	s.kind = closed
+	d.endTLS(s)
 	d.account(s)
 	if s.proven {
 		d.proven.Remove(s.age)

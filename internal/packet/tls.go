@@ -52,17 +52,41 @@ func (d *Decoder) toTLS(s *stream, b []byte) verdict {
 	} else {
 		conn = tlsview.NewConn(d.opt.TLSKeys)
 	}
+	if k := s.key; k.tunnel != 0 {
+		k.tunnel = 0
+		d.tunnelled[k] = s
+	}
 	s.kind = tlsRecords
 	s.tls = &tlsStream{conn: conn, half: conn.Half(), plain: framing{transport: TLS, opened: s.opened}}
 	return yes
 }
 
-// other is the other direction of a connection, nil when it was not seen.
+// other is the other direction of a connection, nil when it was not seen. In a
+// tunnel, whose directions may have names of their own, it is the one of these
+// addresses that began TLS last: were it that of another tunnel, its secrets
+// would open nothing.
 func (d *Decoder) other(s *stream) *stream {
 	k := s.key
 	k.src, k.dst = k.dst, k.src
 	k.srcPort, k.dstPort = k.dstPort, k.srcPort
-	return d.streams[k]
+	if other := d.streams[k]; other != nil || k.tunnel == 0 {
+		return other
+	}
+	k.tunnel = 0
+	return d.tunnelled[k]
+}
+
+// endTLS lets go of the TLS in s.
+func (d *Decoder) endTLS(s *stream) {
+	if s.tls == nil {
+		return
+	}
+	s.tls = nil
+	k := s.key
+	k.tunnel = 0
+	if d.tunnelled[k] == s {
+		delete(d.tunnelled, k)
+	}
 }
 
 // splitTLS takes one record, and the plain text in it.
@@ -167,7 +191,7 @@ func (d *Decoder) giveUpTLS(s *stream) {
 	d.stopWaiting(s)
 	s.refuse(ReasonTLS)
 	s.drop()
-	s.tls = nil
+	d.endTLS(s)
 	d.settle(s, &d.stats.Undecoded[ReasonTLS])
 	d.account(s)
 }
@@ -175,16 +199,32 @@ func (d *Decoder) giveUpTLS(s *stream) {
 // expireTLS reads on where secrets came, and gives up where they are late at
 // packet time t.
 func (d *Decoder) expireTLS(t time.Time) {
-	for e := d.tlsWaiting.Front(); e != nil; {
-		s := e.Value.(*stream)
-		e = e.Next()
-		d.resumeTLS(s)
-		if s.tls.waiting() && t.Sub(s.tls.since) > tlsKeyWait {
-			d.giveUpTLS(s)
+	if keys := d.opt.TLSKeys; keys != nil && keys.Added() != d.keysAdded {
+		d.keysAdded = keys.Added()
+		all := make([]*stream, 0, d.tlsWaiting.Len())
+		for e := d.tlsWaiting.Front(); e != nil; e = e.Next() {
+			all = append(all, e.Value.(*stream))
 		}
-		d.endIfDone(s)
-		if other := d.other(s); other != nil {
-			d.endIfDone(other)
+		for _, s := range all {
+			d.resumeTLS(s)
+			d.endBoth(s)
 		}
 	}
+	for e := d.tlsWaiting.Front(); e != nil; e = d.tlsWaiting.Front() {
+		s := e.Value.(*stream)
+		if t.Sub(s.tls.since) <= tlsKeyWait {
+			break
+		}
+		d.giveUpTLS(s)
+		d.endBoth(s)
+	}
+}
+
+// endBoth ends the directions of a connection of which nothing more will come:
+// either may have waited for the other.
+func (d *Decoder) endBoth(s *stream) {
+	if other := d.other(s); other != nil {
+		d.endIfDone(other)
+	}
+	d.endIfDone(s)
 }

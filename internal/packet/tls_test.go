@@ -406,6 +406,27 @@ func TestTLSCipher(t *testing.T) {
 	}
 }
 
+// TestTLSInTunnel: the directions of a connection have tunnels of their own name.
+func TestTLSInTunnel(t *testing.T) {
+	messages, want := tlsDialog(3)
+	x := talk(t, &tls.Config{}, &tls.Config{Certificates: []tls.Certificate{certificate(t)}}, messages)
+	frames := x.frames(1000)
+	for _, f := range frames {
+		outer := ip4(protoIPv4, "192.0.2.1", "192.0.2.2", f.Data[14:])
+		if be.Uint16(f.Data[34:]) == 5060 {
+			outer = ip4(protoIPv4, "192.0.2.2", "192.0.2.1", f.Data[14:])
+		}
+		f.Data = ether(etherIPv4, outer)
+		f.WireLen = len(f.Data)
+	}
+	d := NewDecoder(Options{TLSKeys: x.keys()})
+	checkPayloads(t, payloads(d, true, frames...), want...)
+	balanced(t, d)
+	if len(d.tunnelled) != 0 {
+		t.Errorf("%d streams are still in tunnels", len(d.tunnelled))
+	}
+}
+
 // TestTLSFlood: connections whose secrets never come hold little, and little more
 // once they are given up.
 func TestTLSFlood(t *testing.T) {

@@ -87,6 +87,9 @@ func NewKeys() *Keys { return &Keys{sessions: map[[32]byte]*session{}} }
 // Hope tells whether secrets have come, or a key log is read from which they may.
 func (k *Keys) Hope() bool { return k.expected.Load() || k.added.Load() > 0 }
 
+// Added is a number that grows with each secret.
+func (k *Keys) Added() uint64 { return k.added.Load() }
+
 // Add takes lines of a key log that came at t: label, client random and secret,
 // the latter in hexadecimal. It returns how many were secrets that are read here;
 // comments and other labels are passed over.
