@@ -123,7 +123,7 @@ type Stats struct {
 
 	Decoded   uint64    // frames of which a Packet came, fragments and segments included
 	Held      uint64    // frames waiting for the rest of their datagram or message
-	Control   uint64    // TCP and SCTP without new bytes of a message: SYN, ACK, FIN, INIT, SACK, repeats, handshakes and control frames of WebSocket, CRLF keep-alives
+	Control   uint64    // of TCP and SCTP, without bytes of a message: SYN, ACK, FIN, SACK, repeats, handshakes, pings, CRLF keep-alives
 	Undecoded Undecoded // frames of which no Packet came
 
 	Cut           uint64 // Packets whose payload is shorter than it was on the wire: the capture cut it, or its TCP stream broke
