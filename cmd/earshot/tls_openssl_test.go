@@ -110,13 +110,14 @@ func (h *heard) Write(b []byte) (int, error) {
 	return h.b.Write(b)
 }
 
-func (h *heard) await(t *testing.T, text string) {
+// await waits until text was printed n times.
+func (h *heard) await(t *testing.T, text string, n int) {
 	t.Helper()
-	eventually(t, 10*time.Second, text, func() error {
+	eventually(t, 20*time.Second, text, func() error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if !strings.Contains(h.b.String(), text) {
-			return fmt.Errorf("%q was not printed", text)
+		if got := strings.Count(h.b.String(), text); got < n {
+			return fmt.Errorf("%q was printed %d times, not %d", text, got, n)
 		}
 		return nil
 	})
@@ -167,7 +168,7 @@ func (x *exchange) run(t *testing.T, flags, commands []string) (path, keyLog str
 	}
 	client := exec.CommandContext(t.Context(), x.openssl, args...)
 	printed := &heard{}
-	client.Stdout = printed
+	client.Stdout, client.Stderr = printed, printed
 	say, err := client.StdinPipe()
 	if err == nil {
 		err = client.Start()
@@ -183,16 +184,16 @@ func (x *exchange) run(t *testing.T, flags, commands []string) (path, keyLog str
 		if _, err := fmt.Fprintf(in, "MESSAGE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/TLS h;branch=z9hG4bK%[1]s\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\nCall-ID: %[1]s\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", id); err != nil {
 			t.Fatal(err)
 		}
-		out.await(t, "Call-ID: "+id)
+		out.await(t, "Call-ID: "+id, 1)
 	}
 	typed(say, x.heard)
 	typed(x.said, printed)
-	for _, c := range append(commands, "") {
+	for i, c := range append(commands, "") {
 		if _, err := io.WriteString(say, c); err != nil {
 			t.Fatal(err)
 		}
-		if c != "" {
-			time.Sleep(200 * time.Millisecond) // a command is one only at the begin of what is read
+		if c != "" { // a command is one only if it is all that is read
+			printed.await(t, "KEYUPDATE", i+1)
 		}
 		typed(say, x.heard)
 		typed(x.said, printed)
