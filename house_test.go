@@ -18,16 +18,18 @@ const module = "github.com/earshot-voip/earshot"
 // allowed says what each package may import of this module. A package that is
 // not here may not exist before it is.
 var allowed = map[string][]string{
-	"internal/packet": {},
-	"internal/sip":    {},
-	"internal/isup":   {},
-	"internal/emodel": {},
-	"internal/record": {},
-	"internal/signal": {},
-	"internal/e164":   {},
-	"schemas":         {},
-	"dashboards":      {},
+	"internal/tlsview": {},
+	"internal/sip":     {},
+	"internal/isup":    {},
+	"internal/emodel":  {},
+	"internal/record":  {},
+	"internal/signal":  {},
+	"internal/e164":    {},
+	"schemas":          {},
+	"dashboards":       {},
 
+	// SIP in TLS is found where TCP is put together.
+	"internal/packet":   {"internal/tlsview"},
 	"internal/hep":      {"internal/packet"},
 	"agent/capture":     {"internal/packet"},
 	"internal/media":    {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},

@@ -24,6 +24,7 @@ type File struct {
 	size   int64
 	closer io.Closer
 	err    error // what ended the file; stays
+	keyLog func(lines []byte)
 
 	pcap   pcapFile
 	pcapng pcapngFile
@@ -120,6 +121,10 @@ func (f *File) Next() (fr packet.Frame, err error) {
 	}
 	return fr, err
 }
+
+// OnKeyLog has take get the TLS key logs that a pcapng file holds (its decryption
+// secrets blocks), each before the frames behind it. They are borrowed.
+func (f *File) OnKeyLog(take func(lines []byte)) { f.keyLog = take }
 
 // Name is the path, as it was given to Open.
 func (f *File) Name() string { return f.name }

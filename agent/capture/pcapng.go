@@ -19,9 +19,13 @@ const (
 	blockSimple     = 3
 	blockStatistics = 5
 	blockEnhanced   = 6
+	blockSecrets    = 10
 
 	byteOrderMagic = 0x1a2b3c4d
 )
+
+// secretsTLS says that a decryption secrets block holds a TLS key log.
+const secretsTLS = 0x544c534b
 
 // Options of blocks.
 const (
@@ -95,9 +99,10 @@ func (p *pcapngFile) block() (packet.Frame, error) {
 		return packet.Frame{}, p.damaged(start, "a block of %d bytes", length)
 	}
 	length = (length + 3) &^ 3
-	switch kind {
-	case blockInterface, blockPacket, blockSimple, blockStatistics, blockEnhanced:
-	default: // names, secrets, comments of others
+	switch {
+	case kind == blockSecrets && length <= maxRecord: // a longer key log is no one's
+	case kind == blockInterface, kind == blockPacket, kind == blockSimple, kind == blockStatistics, kind == blockEnhanced:
+	default: // names, comments of others
 		if err := in.discard(length); err != nil {
 			return packet.Frame{}, p.file.fail(err, start)
 		}
@@ -116,6 +121,9 @@ func (p *pcapngFile) block() (packet.Frame, error) {
 		return packet.Frame{}, p.describe(body, start)
 	case blockStatistics:
 		p.statistics(body)
+		return packet.Frame{}, nil
+	case blockSecrets:
+		p.secrets(body)
 		return packet.Frame{}, nil
 	case blockSimple:
 		return p.simple(body, start)
@@ -313,6 +321,14 @@ func (p *pcapngFile) statistics(body []byte) {
 			s.DroppedKernel = n
 		}
 	}
+}
+
+// secrets reads what decrypts later packets: type (4), length (4), secrets.
+func (p *pcapngFile) secrets(body []byte) {
+	if p.file.keyLog == nil || len(body) < 8 || p.order.Uint32(body) != secretsTLS {
+		return
+	}
+	p.file.keyLog(body[8 : 8+min(uint64(p.order.Uint32(body[4:])), uint64(len(body)-8))])
 }
 
 // drops sums the interfaces of all sections up to now.

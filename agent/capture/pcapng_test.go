@@ -207,3 +207,43 @@ func TestDamagedPcapng(t *testing.T) {
 		}
 	}
 }
+
+// TestSecrets: TLS key logs are given before the frames behind them, whatever
+// their length says; other secrets are not.
+func TestSecrets(t *testing.T) {
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		w := &blocks{order: order}
+		secrets := func(kind, length uint32, text string) {
+			w.block(blockSecrets, append(order.AppendUint32(order.AppendUint32(nil, kind), length), text...))
+		}
+		w.section()
+		w.iface(1, 0, nil)
+		secrets(secretsTLS, 5, "first")
+		w.enhanced(0, 1, "frame")
+		secrets(0x57474b4c, 4, "wireguard")
+		secrets(secretsTLS, 0xffffffff, "long")
+		w.block(blockSecrets, []byte{1, 2, 3})
+		secrets(secretsTLS, 0, "")
+		w.block(blockSecrets, make([]byte, maxRecord))
+		w.enhanced(0, 1, "frame")
+		f, err := OpenReader("test", bytes.NewReader(w.b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		f.OnKeyLog(func(lines []byte) { got = append(got, string(lines)) })
+		for want := 1; ; want += 2 {
+			if _, err := f.Next(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != want {
+				t.Errorf("before a frame: %q", got)
+			}
+		}
+		if strings.Join(got, "|") != "first|long|" {
+			t.Errorf("%q", got)
+		}
+	}
+}

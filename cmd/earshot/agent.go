@@ -24,6 +24,7 @@ type agentCommand struct {
 	Collector []string `placeholder:"URL" help:"udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222; agent.send says which of several get what."`
 	Data      string   `placeholder:"DIR" help:"Where packets wait while no collector takes them (/var/lib/earshot for root, else a folder of the user's)."`
 	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
+	TLSKeyLog string   `name:"tls-keylog" placeholder:"FILE" help:"Secrets of TLS sessions (SSLKEYLOGFILE): SIP in TLS is read."`
 	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
 	Check     bool     `help:"Check configuration and interfaces, then stop."`
 }
@@ -44,6 +45,7 @@ func (k *agentCommand) Run(a *app) error {
 		{"agent.collectors", strings.Join(k.Collector, ","), "--collector"},
 		{"agent.node", k.Node, "--node"},
 		{"data", k.Data, "--data"},
+		{"capture.tls_keylog", k.TLSKeyLog, "--tls-keylog"},
 	} {
 		if f.value != "" {
 			a.set(f.key, f.value, f.flag)
@@ -134,6 +136,10 @@ func (k *agentCommand) readFile(a *app) error {
 		_, err := fmt.Fprintln(a.stdout, "configuration and capture are in order")
 		return err
 	}
+	keys, err := keysOf(&a.config, f)
+	if err != nil {
+		return err
+	}
 	in := sender.Input()
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(a.ctx)
@@ -149,7 +155,7 @@ func (k *agentCommand) readFile(a *app) error {
 			failed = out.Add(ctx, p)
 		}
 	})
-	decoder := packet.NewDecoder(packet.Options{HEPPorts: a.config.HEP.Ports})
+	decoder := packet.NewDecoder(packet.Options{HEPPorts: a.config.HEP.Ports, TLSKeys: keys})
 	observe := func(ps []packet.Packet) {
 		for i := range ps {
 			ag.Observe(&ps[i])

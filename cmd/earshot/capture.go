@@ -85,7 +85,9 @@ func portRanges(ports []run.Ports) []capture.PortRange {
 func startTaps(a *app, taps []tap, group *run.Group, frames *bus.Memory, own []uint16, health *run.Condition) error {
 	var mu sync.Mutex
 	var away []string // interfaces
+	keys := followKeys(a, group)
 	for _, t := range taps {
+		t.Options.TLSKeys = keys
 		if err := t.live.SetFilter(captureFilter(&a.config, own)); err != nil {
 			return err
 		}

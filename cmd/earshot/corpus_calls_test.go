@@ -23,6 +23,7 @@ func TestCorpusGeneratedCalls(t *testing.T) {
 		"sip_tcp":                   {answered: 20, media: "unknown", fromS: 0, toS: 10},
 		"sip_udp_fragmented":        {answered: 6, media: "a", fromS: 0, toS: 10},
 		"sipp_50calls_udp_rtp":      {answered: 50, media: "both", codec: "PCMA", fromS: 9, toS: 10},
+		"sip_websocket":             {answered: 3, media: "unknown", fromS: 0.9, toS: 1.2},
 		"stir_shaken_identity":      {answered: 5, media: "unknown", fromS: 0, toS: 10},
 		"kam_hep2_udp__sip_rtp_sll": {answered: 3, rejected: 2, media: "both", codec: "PCMA", fromS: 9, toS: 10},
 		"kam_hep3_udp__sip_rtp_sll": {answered: 9, rejected: 2, media: "both", fromS: 9, toS: 30},

@@ -20,6 +20,7 @@ import (
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
 	"github.com/earshot-voip/earshot/internal/run"
+	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
 // reading is one pass of captured frames through the whole pipeline: decoder,
@@ -35,6 +36,7 @@ type reading struct {
 	idle    func() error             // called when nothing waits to be analysed; may be nil
 	observe func(frames uint64)      // progress; may be nil
 	drops   func() capture.Drops     // what the capture itself lost; may be nil
+	keys    *tlsview.Keys            // secrets of TLS sessions; may be nil
 
 	frames, bytes uint64
 	first, last   time.Time
@@ -81,7 +83,7 @@ func (r *reading) produce(ctx, until context.Context, road *bus.Memory) (readErr
 		}
 	}
 	r.agent = agent.New(agentOptions(&r.config, r.node), send)
-	r.decoder = packet.NewDecoder(packet.Options{HEPPorts: r.config.HEP.Ports})
+	r.decoder = packet.NewDecoder(packet.Options{HEPPorts: r.config.HEP.Ports, TLSKeys: r.keys})
 	pacer := pacer{on: r.pace}
 	for failed == nil {
 		f, err := r.source.Next()

@@ -21,6 +21,7 @@ type readCommand struct {
 	Store   string   `placeholder:"DSN" help:"Also write to this ClickHouse: clickhouse://user:password@host:9000/earshot."`
 	Pace    string   `enum:"max,realtime" default:"max" help:"max: as fast as it goes. realtime: as it was captured."`
 	HEPPort []uint16 `name:"hep-port" placeholder:"PORT" help:"Ports whose payload is HEP to unwrap (9060)."`
+	KeyLog  string   `name:"tls-keylog" placeholder:"FILE" help:"Secrets of TLS sessions (SSLKEYLOGFILE): SIP in TLS is read. Those in pcapng are taken by themselves."`
 	Node    string   `default:"local" help:"Name of the capture point in the records."`
 	Check   bool     `help:"Check the configuration and the files' names, read nothing."`
 }
@@ -41,6 +42,9 @@ func (k *readCommand) Run(a *app) error {
 		}
 		a.set("hep.ports", strings.Join(ports, ","), "--hep-port")
 	}
+	if k.KeyLog != "" {
+		a.set("capture.tls_keylog", k.KeyLog, "--tls-keylog")
+	}
 	if err := a.load(); err != nil {
 		return err
 	}
@@ -57,7 +61,10 @@ func (k *readCommand) Run(a *app) error {
 		_, err := fmt.Fprintf(a.stdout, "%d capture(s) can be opened; configuration is in order\n", len(files))
 		return err
 	}
-	r := a.newReading(files, source, k.Files)
+	r, err := a.newReading(files, source, k.Files)
+	if err != nil {
+		return err
+	}
 	r.node, r.pace = k.Node, k.Pace == "realtime"
 	var out rowWriter
 	if k.Format == "jsonl" {
@@ -105,8 +112,12 @@ func (k *readCommand) Run(a *app) error {
 }
 
 // newReading prepares a reading of open files, which tells its progress.
-func (a *app) newReading(files []*capture.File, source capture.Source, names []string) *reading {
-	r := &reading{source: source, config: a.config, codecs: a.codecs, node: "local"}
+func (a *app) newReading(files []*capture.File, source capture.Source, names []string) (*reading, error) {
+	keys, err := keysOf(&a.config, files...)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{source: source, config: a.config, codecs: a.codecs, node: "local", keys: keys}
 	r.drops = func() capture.Drops {
 		var sum capture.Drops
 		for _, f := range files {
@@ -125,7 +136,7 @@ func (a *app) newReading(files []*capture.File, source capture.Source, names []s
 		}
 		a.stderr.Set(done, size, fmt.Sprintf("%d packets", frames))
 	}
-	return r
+	return r, nil
 }
 
 // read reads, and draws the progress of it.

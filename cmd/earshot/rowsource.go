@@ -37,7 +37,10 @@ func (from *rowSource) capture(a *app, emit func(row any) error) (ok bool, err e
 	if err != nil {
 		return false, err
 	}
-	r := a.newReading(files, source, from.Read)
+	r, err := a.newReading(files, source, from.Read)
+	if err != nil {
+		return false, err
+	}
 	r.emit = emit
 	switch err = a.read(r); {
 	case r.analyzer == nil || r.agent == nil:

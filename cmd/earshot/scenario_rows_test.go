@@ -261,6 +261,9 @@ var scenarioLines = map[string][]string{
 	"mid-call-start":   {"answered - by -, media both truncated, attempts"},
 	"mid-call-end":     {"open 200 by -, media both, attempts 200+"},
 	"transport-switch": {"answered 200 by caller, media both, attempts 200+"},
+	"over-tcp":         {"answered 200 by caller, media both, attempts 200+"},
+	"over-websocket":   {"answered 200 by caller, media both, attempts 200+"},
+	"over-sctp":        {"answered 200 by caller, media both, attempts 200+"},
 	"shared-media-port": {
 		"answered 200 by caller, media both, attempts 200+",
 		"answered 200 by caller, media both, attempts 200+",

@@ -3,16 +3,19 @@ package packet
 import (
 	"container/list"
 	"time"
+
+	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
 // Options bounds what a Decoder may keep. The zero value of each field means
 // its default.
 type Options struct {
-	StreamBytes    int           // bytes held of one direction of a TCP connection; 256 KiB
-	Streams        int           // TCP directions remembered; 65536
-	AllStreamBytes int           // bytes held of all TCP streams; 64 MiB
-	StreamIdle     time.Duration // packet time after which a silent TCP stream is forgotten; 10 min
-	GapWait        time.Duration // packet time a hole in a TCP stream may stay open; 2 s
+	// Of TCP connections and SCTP associations, each direction being a stream:
+	StreamBytes    int           // bytes held of one; 256 KiB
+	Streams        int           // streams of TCP remembered, and as many of SCTP; 65536
+	AllStreamBytes int           // bytes held of all of TCP, and of all of SCTP; 64 MiB
+	StreamIdle     time.Duration // packet time after which a silent one is forgotten; 10 min
+	GapWait        time.Duration // packet time a hole in one may stay open; 2 s
 
 	Fragments       int           // IP datagrams under reassembly; 4096
 	FragmentBytes   int           // bytes held of all of them; 16 MiB
@@ -21,6 +24,8 @@ type Options struct {
 	Depth int // tunnels of one frame that are opened inside one another; 8
 
 	HEPPorts []uint16 // TCP ports on which HEP3 is framed; {9060}
+
+	TLSKeys *tlsview.Keys // secrets of TLS connections; without any, TLS is only counted
 }
 
 func (o Options) withDefaults() Options {
@@ -63,11 +68,16 @@ type Decoder struct {
 	whole         []byte // the datagram reassembled last; Packets alias it
 
 	streams     map[streamKey]*stream
-	proven      list.List // of *stream that carried a message, least recently used first
-	unproven    list.List // of all others; evicted first
-	gapped      list.List // of *stream with a hole, oldest hole first
+	proven      list.List             // of *stream that carried a message, least recently used first
+	unproven    list.List             // of all others; evicted first
+	gapped      list.List             // of *stream with a hole, oldest hole first
+	tlsWaiting  list.List             // of *stream that wait for secrets
+	keysAdded   uint64                // Keys.Added when secrets were last looked for
+	tunnelled   map[streamKey]*stream // of TLS in tunnels, by their keys without the tunnel
 	streamBytes int
 	hepPorts    map[uint16]bool
+
+	assoc associations
 }
 
 // origin is what the layers below the transport told about a datagram.
@@ -98,7 +108,9 @@ func NewDecoder(o Options) *Decoder {
 		nextSweep: sweepEvery,
 		datagrams: make(map[fragmentKey]*datagram),
 		streams:   make(map[streamKey]*stream),
+		tunnelled: make(map[streamKey]*stream),
 		hepPorts:  make(map[uint16]bool),
+		assoc:     associations{byKey: make(map[associationKey]*association)},
 	}
 	for _, p := range d.opt.HEPPorts {
 		d.hepPorts[p] = true
@@ -107,10 +119,10 @@ func NewDecoder(o Options) *Decoder {
 }
 
 // Decode takes one frame and returns the Packets that it completes: at most
-// one of a UDP datagram, any number of a TCP segment (whole SIP messages, or
-// whole HEP3 frames on Options.HEPPorts). Set are Time, Src, Dst, Transport,
+// one of a UDP datagram, any number of a TCP segment or SCTP packet (whole SIP
+// messages, or whole HEP3 frames in TCP on Options.HEPPorts). Set are Time, Src, Dst, Transport,
 // TTL, DSCP, VLAN, WireLen and Payload; Kind is KindUnknown, but KindSIP for
-// messages from TCP. Payload ends where UDP or IP says, so that Ethernet
+// messages from TCP and SCTP. Payload ends where UDP or IP says, so that Ethernet
 // padding is not in it. WireLen of a reassembled datagram is the sum over its
 // fragments; of a TCP message it is that of the frame that completed it.
 //
@@ -166,11 +178,18 @@ func (d *Decoder) Flush() []Packet {
 	for e := d.datagramAge.Front(); e != nil; e = d.datagramAge.Front() {
 		d.dropDatagram(e.Value.(*datagram), ReasonFragmentExpired)
 	}
+	for e := d.tlsWaiting.Front(); e != nil; e = d.tlsWaiting.Front() {
+		s := e.Value.(*stream)
+		if d.resumeTLS(s); s.tls.waiting() {
+			d.giveUpTLS(s)
+		}
+	}
 	for _, age := range []*list.List{&d.proven, &d.unproven} {
 		for e := age.Front(); e != nil; e = age.Front() {
 			d.forget(e.Value.(*stream), ReasonTCPIncomplete)
 		}
 	}
+	d.flushAssociations()
 	return d.out
 }
 
@@ -188,9 +207,11 @@ func (d *Decoder) Undecoded() Undecoded { return d.stats.Undecoded }
 // sweep lets go of what is too old at packet time t.
 func (d *Decoder) sweep(t time.Time) {
 	d.expireDatagrams(t)
+	d.expireTLS(t)
 	d.expireStreams(t)
+	d.expireAssociations(t)
 	d.nextSweep = d.stats.Frames + sweepEvery
-	if d.gapped.Len() > 0 {
+	if d.gapped.Len() > 0 || d.tlsWaiting.Len() > 0 || d.assoc.waiting.Len() > 0 {
 		d.nextSweep = d.stats.Frames + sweepGappedEvery
 	}
 }

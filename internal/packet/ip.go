@@ -142,6 +142,9 @@ func (d *Decoder) transport(proto uint8, b []byte) {
 		case protoTCP:
 			d.tcp(b)
 			return
+		case protoSCTP:
+			d.sctp(b)
+			return
 		case protoIPv4: // RFC 2003, RFC 2473
 			if d.enter(protoIPv4, 0) {
 				d.ipv4(b)
@@ -207,8 +210,6 @@ func protocolReason(proto uint8) Reason {
 		return ReasonIGMP
 	case protoESP:
 		return ReasonESP
-	case protoSCTP:
-		return ReasonSCTP
 	}
 	return ReasonIPProtocol
 }

@@ -19,7 +19,8 @@ const (
 	ReasonPPP                             // a PPP protocol that is neither IP nor MPLS: LCP, IPCP, CHAP ...
 	ReasonICMP                            // ICMP and ICMPv6
 	ReasonIGMP                            //
-	ReasonSCTP                            // not decoded yet
+	ReasonSCTP                            // user messages of SCTP that are not SIP
+	ReasonSCTPIncomplete                  // a fragment of a user message whose rest did not come
 	ReasonESP                             // encrypted
 	ReasonGRE                             // GRE with a source route, or with what is neither IP, MPLS, PPP, Ethernet nor ERSPAN
 	ReasonGTPU                            // GTP-U that carries no IP: echo, error indication, end marker ...
@@ -30,8 +31,11 @@ const (
 	ReasonFragmentOverlap                 // contradicts the fragments held (RFC 5722)
 	ReasonFragmentDuplicate               // repeats bytes that are held
 	ReasonTCPNotSIP                       // a stream of something else
-	ReasonTLS                             // a stream of TLS
-	ReasonWebSocket                       // a stream of WebSocket; not decoded yet
+	ReasonTLS                             // a stream of TLS whose secrets are not known
+	ReasonTLSCipher                       // a stream of TLS of a version or cipher suite that is not read
+	ReasonWebSocket                       // a stream or message of WebSocket that is not SIP
+	ReasonWebSocketDeflate                // a message of WebSocket compressed by permessage-deflate (RFC 7692)
+	ReasonTCPSTUN                         // a stream of STUN, TURN or ICE (RFC 8489 section 6.2.2, RFC 6544)
 	ReasonTCPGap                          // bytes next to bytes that were never captured
 	ReasonTCPResync                       // bytes of a SIP or HEP stream between two messages
 	ReasonTCPBudget                       // its stream outgrew Options.StreamBytes or was evicted
@@ -53,6 +57,7 @@ var reasonNames = [reasons]string{
 	ReasonICMP:              "icmp",
 	ReasonIGMP:              "igmp",
 	ReasonSCTP:              "sctp",
+	ReasonSCTPIncomplete:    "sctp_incomplete",
 	ReasonESP:               "esp",
 	ReasonGRE:               "gre",
 	ReasonGTPU:              "gtpu",
@@ -64,7 +69,10 @@ var reasonNames = [reasons]string{
 	ReasonFragmentDuplicate: "fragment_duplicate",
 	ReasonTCPNotSIP:         "tcp_not_sip",
 	ReasonTLS:               "tls",
+	ReasonTLSCipher:         "tls_cipher",
 	ReasonWebSocket:         "websocket",
+	ReasonWebSocketDeflate:  "websocket_deflate",
+	ReasonTCPSTUN:           "tcp_stun",
 	ReasonTCPGap:            "tcp_gap",
 	ReasonTCPResync:         "tcp_resync",
 	ReasonTCPBudget:         "tcp_budget",
@@ -115,12 +123,12 @@ type Stats struct {
 
 	Decoded   uint64    // frames of which a Packet came, fragments and segments included
 	Held      uint64    // frames waiting for the rest of their datagram or message
-	Control   uint64    // TCP segments without new bytes of a message: SYN, ACK, FIN, RST, repeats, CRLF keep-alives
+	Control   uint64    // of TCP and SCTP, without bytes of a message: SYN, ACK, FIN, SACK, repeats, handshakes, pings, CRLF keep-alives
 	Undecoded Undecoded // frames of which no Packet came
 
 	Cut           uint64 // Packets whose payload is shorter than it was on the wire: the capture cut it, or its TCP stream broke
 	TCPGaps       uint64 // holes in TCP streams that were given up
-	TCPEvicted    uint64 // TCP streams removed before their time, because a table was full
+	TCPEvicted    uint64 // TCP streams and SCTP associations removed before their time, because a table was full
 	TCPStreams    uint64 // TCP streams (one a direction) in the table now
 	FragmentsHeld uint64 // datagrams under reassembly now
 }

@@ -17,12 +17,12 @@ func (d *Decoder) newStream(k streamKey, seq uint32) *stream {
 	}
 	src, dst := addresses(d.at.ip)
 	s := &stream{
-		key:   k,
-		src:   netip.AddrPortFrom(src, k.srcPort),
-		dst:   netip.AddrPortFrom(dst, k.dstPort),
-		hep:   d.hepPorts[k.dstPort] || d.hepPorts[k.srcPort],
-		first: seq,
-		next:  seq,
+		key:     k,
+		src:     netip.AddrPortFrom(src, k.srcPort),
+		dst:     netip.AddrPortFrom(dst, k.dstPort),
+		framing: framing{transport: TCP, hep: d.hepPorts[k.dstPort] || d.hepPorts[k.srcPort]},
+		first:   seq,
+		next:    seq,
 	}
 	s.age = d.unproven.PushBack(s)
 	d.streams[k] = s
@@ -51,7 +51,10 @@ func (d *Decoder) prove(s *stream) {
 
 // account brings the bytes held of s into the sum of all streams.
 func (d *Decoder) account(s *stream) {
-	held := len(s.buf) + s.queued
+	held := s.waiting() + s.queued
+	if s.tls != nil {
+		held += s.tls.plain.waiting() + s.tls.bytes
+	}
 	d.streamBytes += held - s.held
 	s.held = held
 }
@@ -86,9 +89,7 @@ func (d *Decoder) expireStreams(t time.Time) {
 		}
 		d.at.time = t
 		d.skipGap(s)
-		if s.fin && len(s.queue) == 0 && after(s.next, s.finSeq) >= 0 {
-			d.finish(s, ReasonTCPIncomplete)
-		}
+		d.endIfDone(s)
 		d.account(s)
 	}
 	for _, age := range []*list.List{&d.unproven, &d.proven} {

@@ -43,26 +43,20 @@ type stream struct {
 	age      *list.Element // in Decoder.proven or unproven
 	proven   bool
 
-	kind   streamKind
-	reason Reason // why a foreign stream gives nothing
-	hep    bool   // one of the ports is in Options.HEPPorts
-	misses int    // reads that found no start line, while undecided
+	framing
+	tls *tlsStream // valid iff kind is tlsRecords
 
-	opened bool   // the SYN was seen
 	first  uint32 // sequence number of the first byte
 	next   uint32 // sequence number of the byte that continues buf
 	fin    bool
 	finSeq uint32
+	reset  bool
 
 	last      time.Time // of the latest segment, and its TTL, DSCP, length
 	ttl, dscp uint8
 	wireLen   int
 
-	buf     []byte // in order, from the begin of a message on
-	scan    int    // the headers do not end before it
-	need    int    // length of the message that begins buf, 0 until known
-	skipped bool   // the latest read passed over bytes that are no message
-	frames  int    // frames that are in buf
+	frames int // frames that are in what the framing holds
 
 	queue    []segment // behind a hole, by sequence number
 	queued   int       // bytes in queue
@@ -140,10 +134,23 @@ func (d *Decoder) tcp(b []byte) {
 	if flags&flagFIN != 0 {
 		s.fin, s.finSeq = true, seq+uint32(len(data)+d.at.missing)
 	}
-	if flags&flagRST != 0 || s.fin && len(s.queue) == 0 && after(s.next, s.finSeq) >= 0 {
-		d.finish(s, ReasonTCPIncomplete)
+	s.reset = s.reset || flags&flagRST != 0
+	if s.tls != nil {
+		d.endBoth(s)
+	} else {
+		d.endIfDone(s)
 	}
 	d.boundStreams(s)
+}
+
+// endIfDone ends a stream of which nothing more will come.
+func (d *Decoder) endIfDone(s *stream) {
+	if s.tls.waiting() || s.kind == closed {
+		return
+	}
+	if s.reset || s.fin && len(s.queue) == 0 && after(s.next, s.finSeq) >= 0 {
+		d.finish(s, ReasonTCPIncomplete)
+	}
 }
 
 func (d *Decoder) streamKey(tcp []byte) streamKey {
@@ -198,6 +205,21 @@ func (d *Decoder) segment(s *stream, seq uint32, data []byte) {
 // but not captured, and will not come again.
 func (d *Decoder) advance(s *stream, data []byte, missing int, t time.Time) {
 	s.next += uint32(len(data) + missing)
+	d.resumeTLS(s)
+	if s.tls.waiting() {
+		d.holdTLS(s, data, missing, t)
+		return
+	}
+	d.take(s, data, missing, t)
+	if s.tls != nil && d.tlsWaiting.Len() > 0 { // for a hello, maybe
+		if other := d.other(s); other != nil {
+			d.resumeTLS(other)
+		}
+	}
+}
+
+// take reads bytes that continue the stream.
+func (d *Decoder) take(s *stream, data []byte, missing int, t time.Time) {
 	d.read(s, data, t)
 	if missing > 0 {
 		d.stats.TCPGaps++
@@ -279,9 +301,16 @@ func (d *Decoder) skipGap(s *stream) {
 // abandon lets go of the message that begins s.buf: its rest will not come.
 // When its headers are whole it is given with as much of its body as there is.
 func (d *Decoder) abandon(s *stream, r Reason) {
-	if s.need > 0 && s.kind == sipStream {
-		d.stats.Cut++
-		d.emit(s, s.buf, KindSIP, s.last)
+	f := &s.framing
+	if s.kind == tlsRecords {
+		if s.tls.waiting() {
+			d.giveUpTLS(s)
+			return
+		}
+		f = &s.tls.plain
+		s.tls.half.Lost()
+	}
+	if d.cut(s, f) {
 		d.settle(s, &d.stats.Decoded)
 	} else {
 		if s.kind == undecided {
@@ -289,7 +318,9 @@ func (d *Decoder) abandon(s *stream, r Reason) {
 		}
 		d.settle(s, &d.stats.Undecoded[r])
 	}
-	s.buf, s.scan, s.need = nil, 0, 0
+	s.drop()
+	f.drop()
+	f.web.lose()
 }
 
 // settle books the frames that s holds in order to c.
@@ -307,6 +338,7 @@ func (d *Decoder) finish(s *stream, r Reason) {
 	}
 	d.abandon(s, r)
 	s.kind = closed
+	d.endTLS(s)
 	d.account(s)
 	if s.proven {
 		d.proven.Remove(s.age)

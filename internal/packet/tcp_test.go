@@ -190,9 +190,8 @@ func TestForeignStreams(t *testing.T) {
 	}{
 		{"tls", []string{"\x16\x03\x01\x02\x00\x01\x00", "more"}, ReasonTLS},
 		{"tls, joined", []string{"\x17\x03\x03\x02\x00\x01\x00", "more"}, ReasonTLS},
-		{"websocket", []string{"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\n\r\n", "\x82\x7e"}, ReasonWebSocket},
-		{"websocket answer", []string{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "\x82\x7e"}, ReasonWebSocket},
-		{"websocket, joined", []string{"\x81\x7e\x01\x00" + request(1, 200), "\x81"}, ReasonWebSocket},
+		{"stun", []string{"\x00\x01\x00\x00\x21\x12\xa4\x42transaction.", "more"}, ReasonTCPSTUN},
+		{"ice", []string{"\x00\x14\x00\x01\x00\x00\x21\x12\xa4\x42transaction.", "more"}, ReasonTCPSTUN},
 		{"http", slices.Repeat([]string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}, 20), ReasonTCPNotSIP},
 		{"binary", slices.Repeat([]string{"\x00\x01\x02\x03\xff"}, 20), ReasonTCPNotSIP},
 		{"text without lines", slices.Repeat([]string{"word "}, 3000), ReasonTCPNotSIP},

@@ -78,6 +78,7 @@ type Capture struct {
 	Promiscuous bool      `yaml:"promiscuous"`
 	Buffer      Size      `yaml:"buffer"`
 	Timestamps  string    `yaml:"timestamps"`
+	TLSKeyLog   string    `yaml:"tls_keylog"`
 }
 
 // HEP is the reception of HEP, live and inside captures.

@@ -126,8 +126,11 @@ func appendIPv6(f []byte, e *emission, n, offset int, more, fragment bool) []byt
 	return f
 }
 
-// appendSegment appends the UDP datagram or TCP segment with its checksum.
+// appendSegment appends the UDP datagram, TCP segment or SCTP packet with its checksum.
 func appendSegment(s []byte, e *emission, payload []byte) []byte {
+	if e.transport == packet.SCTP {
+		return appendSCTP(s, e, payload)
+	}
 	s = binary.BigEndian.AppendUint16(s, e.src.Port())
 	s = binary.BigEndian.AppendUint16(s, e.dst.Port())
 	check := 6

@@ -33,7 +33,7 @@ func (c Capture) packets(left *uint64, yield func(packet.Packet) bool) {
 		}
 		switch {
 		case e.msg != nil:
-			p.Payload = e.msg.bytes() // TCP: not the last segment alone
+			p.Payload, p.Transport = e.msg.bytes(), e.msg.transport // not the last segment alone
 		case e.kind == packet.KindRTCP && !e.sealed:
 		default:
 			*left++

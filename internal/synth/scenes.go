@@ -3,6 +3,7 @@ package synth
 import (
 	"time"
 
+	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
 )
 
@@ -60,6 +61,9 @@ func scenes() []scene {
 		{"mid-call-start", midCallStart},
 		{"mid-call-end", midCallEnd},
 		{"transport-switch", transportSwitch},
+		{"over-tcp", over(packet.TCP)},
+		{"over-websocket", over(packet.WS)},
+		{"over-sctp", over(packet.SCTP)},
 		{"shared-media-port", sharedMediaPort},
 		{"nat-private-sdp", natPrivateSDP},
 		{"nat-symmetric", natSymmetric},

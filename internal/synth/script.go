@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
 	"math/rand/v2"
@@ -24,6 +25,9 @@ type script struct {
 	flows []*flow
 	rtcp  []*reporter
 	conns map[[2]netip.AddrPort]*tcpState
+
+	associations map[[2]netip.AddrPort]*association
+
 	ipIDs uint16
 
 	rtcpOff  bool
@@ -37,7 +41,7 @@ type script struct {
 func newScript(r *run, name string, seed int64) *script {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	s := &script{r: r, rng: rand.New(rand.NewPCG(uint64(seed), h.Sum64())), conns: map[[2]netip.AddrPort]*tcpState{}}
+	s := &script{r: r, rng: rand.New(rand.NewPCG(uint64(seed), h.Sum64())), conns: map[[2]netip.AddrPort]*tcpState{}, associations: map[[2]netip.AddrPort]*association{}}
 	s.alice = s.party("+12025550142", "Alice Adams", "198.51.100.20", "Yealink SIP-T46S 66.86.0.15")
 	s.bob = s.party("+442079460123", "Bob Brown", "203.0.113.40", "Grandstream GXP2170 1.0.11.79")
 	s.carol = s.party("+12025550177", "Carol Clark", "203.0.113.41", "PolycomVVX-VVX_411-UA/5.9.6")
@@ -111,9 +115,12 @@ func (s *script) put(m *msg) {
 	m.at = s.now
 	s.sent = append(s.sent, m)
 	b := m.bytes()
-	if m.transport == packet.TCP {
+	switch m.transport {
+	case packet.TCP, packet.WS:
 		s.segments(m, b)
-	} else {
+	case packet.SCTP:
+		s.userMessage(m, b)
+	default:
 		s.datagram(emission{src: m.by.sip, dst: m.peer.sip, kind: packet.KindSIP, dscp: 24, callID: m.dialog.callID, payload: b, msg: m})
 	}
 	s.now += 2000 + micros(s.rng.IntN(3000))
@@ -144,19 +151,31 @@ func (s *script) ping() {
 	d.reply(d.send(m), 200)
 }
 
-// tcpState is one direction's sequence numbers of a connection.
-type tcpState struct{ seq uint32 }
+// tcpState is one direction of a connection.
+type tcpState struct {
+	seq    uint32
+	client bool // it opened the connection
+}
 
-// segments sends b over TCP, on the connection of m's parties; the first
+// segments sends b over TCP, or in WebSocket over it, on the connection of m's parties; the first
 // message opens it.
 func (s *script) segments(m *msg, b []byte) {
 	there, back := [2]netip.AddrPort{m.by.sip, m.peer.sip}, [2]netip.AddrPort{m.peer.sip, m.by.sip}
 	if s.conns[there] == nil {
-		s.conns[there], s.conns[back] = &tcpState{s.rng.Uint32()}, &tcpState{s.rng.Uint32()}
+		s.conns[there], s.conns[back] = &tcpState{s.rng.Uint32(), true}, &tcpState{s.rng.Uint32(), false}
 		s.segment(there, tcpSYN, nil, nil, m.dialog.callID)
 		s.segment(back, tcpSYN|tcpACK, nil, nil, m.dialog.callID)
 		s.segment(there, tcpACK, nil, nil, m.dialog.callID)
+		if m.transport == packet.WS {
+			s.segment(there, tcpPSH|tcpACK, []byte(upgradeRequest), nil, m.dialog.callID)
+			s.segment(back, tcpPSH|tcpACK, []byte(upgradeResponse), nil, m.dialog.callID)
+		}
 		m.at = s.now
+	}
+	if m.transport == packet.WS {
+		var mask [4]byte
+		binary.BigEndian.PutUint32(mask[:], s.rng.Uint32())
+		b = webSocketFrame(b, mask, s.conns[there].client)
 	}
 	const mss = 1448
 	for len(b) > 0 {

@@ -99,6 +99,7 @@ type emission struct {
 	rtp     *rtpPacket  // valid iff kind is RTP
 	flow    *flow       // that sent rtp
 	tcp     *tcpSegment // valid iff transport is TCP
+	tag     uint32      // valid iff transport is SCTP
 	msg     *msg        // valid iff kind is SIP and the whole message ends here
 	sealed  bool        // SRTCP: nobody can read it
 }

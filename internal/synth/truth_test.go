@@ -43,7 +43,7 @@ func recounted(t *testing.T, all []datagram, truth Truth) map[streamKey]recount 
 	}
 	states := map[streamKey]*state{}
 	for _, d := range all {
-		if d.tcp || isSIP(d.payload) || !isRTP(d.payload) {
+		if d.stream || isSIP(d.payload) || !isRTP(d.payload) {
 			continue
 		}
 		var p rtp.Packet

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 type datagram struct {
 	at       time.Time
 	src, dst netip.AddrPort
-	tcp      bool
+	stream   bool // TCP or SCTP
 	payload  []byte
 }
 
@@ -91,6 +93,19 @@ func (r *reader) read(f packet.Frame) (datagram, error) {
 	default:
 		return d, fmt.Errorf("ethertype %04x", kind)
 	}
+	if protocol == 132 { // RFC 9260 section 3.1
+		sum := binary.LittleEndian.Uint32(b[8:])
+		if crc32.Checksum(slices.Concat(b[:8], make([]byte, 4), b[12:]), crc32.MakeTable(crc32.Castagnoli)) != sum {
+			return d, errors.New("wrong SCTP checksum")
+		}
+		d.src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(b))
+		d.dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(b[2:]))
+		d.stream = true
+		if b[12] == 0 { // DATA
+			d.payload = b[12+16 : 12+binary.BigEndian.Uint16(b[14:])]
+		}
+		return d, nil
+	}
 	pseudo = append(pseudo, 0, protocol)
 	pseudo = binary.BigEndian.AppendUint16(pseudo, uint16(len(b)))
 	if checksum(pseudo, b) != 0xffff {
@@ -105,12 +120,28 @@ func (r *reader) read(f packet.Frame) (datagram, error) {
 		}
 		d.payload = b[8:]
 	case 6:
-		d.tcp = true
-		d.payload = b[20:]
+		d.stream = true
+		d.payload = unframed(b[20:])
 	default:
 		return d, fmt.Errorf("protocol %d", protocol)
 	}
 	return d, nil
+}
+
+// unframed is the payload of a segment that is one WebSocket frame of 126 bytes
+// and more, unmasked; of any other the segment itself.
+func unframed(b []byte) []byte {
+	if len(b) < 8 || b[0] != 0x81 || b[1]&0x7f != 126 {
+		return b
+	}
+	if b[1] == 126 {
+		return b[4:]
+	}
+	out := slices.Clone(b[8:])
+	for i := range out {
+		out[i] ^= b[4+i%4]
+	}
+	return out
 }
 
 // isSIP says whether a payload begins like a SIP message.
