@@ -203,7 +203,7 @@ func (s *stream) touches(o *stream) bool { return s.src == o.dst || s.dst == o.s
 func (t *Table) cameOut(l *Leg, at time.Time) {
 	for s := l.streams; s != nil; s = s.sibling {
 		for o := t.streams[s.key]; o != nil; o = o.next {
-			if o.leg != l && o.fromCaller == s.fromCaller && time.Duration(o.first-s.first).Abs() < atMost && (o.cameOutOf(s) || o.besides(s) && later(o.leg, l)) &&
+			if d, _ := o.apart(s); o.leg != l && d < atMost && (o.follows(s) || o.besides(s) && o.fromCaller == s.fromCaller && later(o.leg, l)) &&
 				o.leg.source != nil && !o.leg.source.Facts().End.IsZero() {
 				t.byStreams(o.leg, at)
 			}
