@@ -39,12 +39,14 @@ type Call struct {
 	expired  bool          // a timer ended it, not the end of the input
 	evicted  bool
 
-	truncated  bool // its beginning was not seen
-	cancelRace bool
+	// Small ones fill a word: a call is 960 bytes, a size class of the allocator.
+	truncated      bool // its beginning was not seen
+	cancelRace     bool
+	answeredByElse bool  // CANCEL said that another answered
+	teller         uint8 // the node by whose clock the call is told: the nearest to the caller that saw the INVITE
 
 	domain, callID, fromTag string
 	nodes                   []string
-	teller                  uint8 // the node by whose clock the call is told: the nearest to the caller that saw the INVITE
 	firstSeen, lastSeen     time.Time
 
 	// Of the first INVITE, or of the first message where it was not seen.
@@ -70,13 +72,12 @@ type Call struct {
 	trying      stamp     // first 100 to the INVITE
 	responded   stamp     // first response to it other than 100
 
-	cancel         stamp // first CANCEL of the call as a whole
-	cancelCause    cause
-	answeredByElse bool // CANCEL said that another answered
+	cancel      stamp // first CANCEL of the call as a whole
+	cancelCause cause
 
 	invites       uint32
-	inviteSeqs    []requestID
 	challenges    uint32
+	inviteSeqs    []requestID
 	challengeIDs  []requestID
 	repeatCount   uint32
 	inviteRepeats uint32 // of repeatCount, INVITE requests

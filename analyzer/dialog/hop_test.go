@@ -329,10 +329,12 @@ func TestManyHops(t *testing.T) {
 	}
 }
 
-// TestSizeOfTry: a try takes one size class of the allocator; every call has
-// one.
-func TestSizeOfTry(t *testing.T) {
+// TestSizes: a call and its try take one size class of the allocator each.
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(Call{}); n > 960 {
+		t.Errorf("a call has %d bytes", n)
+	}
 	if n := unsafe.Sizeof(try{}); n > 320 {
-		t.Errorf("%d bytes", n)
+		t.Errorf("a try has %d bytes", n)
 	}
 }
