@@ -40,17 +40,17 @@ func alone(calls int) []caller {
 	return out
 }
 
-func heapInUse() uint64 {
+func heap() uint64 {
 	runtime.GC()
 	runtime.GC() // the first one's sweep
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse
+	return m.HeapAlloc // what spans leave unused besides differs from run to run by more than a change does
 }
 
 func newCrowd(tb testing.TB, all []caller, change ...func(*Options)) crowd {
 	calls := len(all)
-	before := heapInUse()
+	before := heap()
 	o := Defaults()
 	// What is not of a call is as many times smaller as there are fewer calls.
 	o.Hosts.MaxHosts, o.Hosts.MaxStreams = o.Hosts.MaxHosts*calls/100_000, o.Hosts.MaxStreams*calls/100_000
@@ -65,7 +65,7 @@ func newCrowd(tb testing.TB, all []caller, change ...func(*Options)) crowd {
 		f.connect(float64(i)/float64(calls), c.dialled)
 	}
 	q.flush()
-	dialled := heapInUse()
+	dialled := heap()
 	for round := range 4 {
 		now := 5.2 + 5*float64(round)
 		for _, c := range all {
@@ -82,7 +82,7 @@ func newCrowd(tb testing.TB, all []caller, change ...func(*Options)) crowd {
 		tb.Fatalf("%d calls and %d streams are open", c.OpenCalls, c.OpenStreams)
 	}
 	c := crowd{feed: f, queue: q, all: all, dialog: (dialled - before) / uint64(calls)}
-	c.media = (heapInUse() - dialled) / uint64(calls)
+	c.media = (heap() - dialled) / uint64(calls)
 	return c
 }
 
