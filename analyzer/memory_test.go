@@ -103,7 +103,7 @@ func TestMemoryOfCalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 10,000 calls")
 	}
-	const calls, budget = 10_000, 1 << 30 / 100_000
+	const calls, budget = 10_000, 1 << 30 / 100_000 * 7 / 8 // an eighth is for what the allocator leaves unused
 	a := newCrowd(t, alone(calls))
 	each := a.dialog + a.media
 	t.Logf("%d bytes a call with two streams: %d MiB for 100,000", each, each*100_000>>20)

@@ -5,15 +5,26 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
-// Rule is a header of INVITEs that ties legs together.
+// Direction is which way messages go whose header is read: to the callee, as
+// INVITEs do, or back from him, as their 2xx do.
+type Direction uint8
+
+// The directions.
+const (
+	Requests Direction = iota
+	Responses
+	Both
+)
+
+// Rule is a header that ties legs together.
 type Rule struct {
-	Name string
+	Name      string
+	Direction Direction
 	// CallID is set when its value is the Call-ID of another leg; else all
 	// legs of a call have the same value.
 	CallID bool
@@ -28,7 +39,7 @@ func DefaultRules() []Rule {
 	return []Rule{
 		// RFC 7989: the halves of both ends stay the same at every hop, each of them
 		// first in what its own end sends. The nil UUID names nobody.
-		{Name: sessionID, Match: regexp.MustCompile(`[0-9a-fA-F]{32}`)},
+		{Name: "Session-ID", Direction: Both, Match: regexp.MustCompile(`[0-9a-fA-F]{32}`)},
 		{Name: "P-Charging-Vector", Match: regexp.MustCompile(`icid-value\s*=\s*"?([^";,\s]+)`)}, // RFC 7315
 		{Name: "X-CID", CallID: true},
 		{Name: "X-Call-ID", CallID: true},
@@ -38,10 +49,6 @@ func DefaultRules() []Rule {
 		{Name: "X-Genesys-CallUUID"},
 	}
 }
-
-// sessionID is the header whose values responses have, too: the half of whoever
-// answers (RFC 7989 section 6).
-const sessionID = "Session-ID"
 
 // maxValues is how many values of one header are read.
 const maxValues = 4
@@ -88,6 +95,9 @@ func (t *Table) Invite(l *Leg, m *sip.Message, src, dst netip.Addr, at time.Time
 	}
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
+		if r.Direction == Responses {
+			continue
+		}
 		for header := range m.ValuesName(r.Name) {
 			for _, v := range r.values(header) {
 				if r.CallID {
@@ -112,11 +122,15 @@ func (t *Table) Answered(l *Leg, m *sip.Message, at time.Time) {
 	t.settleNamed(l, false, at)
 	for i := range t.opt.Headers {
 		r := &t.opt.Headers[i]
-		if r.CallID || !strings.EqualFold(r.Name, sessionID) {
+		if r.Direction == Requests {
 			continue
 		}
 		for header := range m.ValuesName(r.Name) {
 			for _, v := range r.values(header) {
+				if r.CallID {
+					t.names(v, &naming{by: l, method: Header, detail: r.Name}, at)
+					continue
+				}
 				key := r.key(l.Domain, v)
 				if e := l.more(); !slices.Contains(e.keys, key) && len(e.answers) < maxValues {
 					e.answers = append(e.answers, key)

@@ -37,7 +37,7 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 	o.Link.Off = !c.Links.Enabled
 	o.Link.MaxLegs, o.Link.Headers = 2*c.Dialog.MaxCalls, nil
 	for _, h := range c.Links.Headers {
-		o.Link.Headers = append(o.Link.Headers, link.Rule{Name: h.Name, CallID: h.CallID, Match: h.Match})
+		o.Link.Headers = append(o.Link.Headers, link.Rule{Name: h.Name, CallID: h.CallID, Direction: directions[h.Direction], Match: h.Match})
 	}
 	o.Hosts.MaxHosts, o.Hosts.Every = c.Topology.MaxHosts, time.Duration(c.Topology.Every)
 	for _, h := range c.Topology.Hosts {
@@ -67,3 +67,6 @@ func collectorOptions(c *run.Config) collector.Options {
 	}
 	return o
 }
+
+// directions are those of links.headers; not given is that of INVITEs.
+var directions = map[string]link.Direction{"": link.Requests, "response": link.Responses, "both": link.Both}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,10 +137,10 @@ func TestErrors(t *testing.T) {
 	f("media: {g711_plc: maybe}", `e.yaml:1: media.g711_plc is "maybe"; want true or false`)
 	f("media: {g711_plc: }", `e.yaml:1: media.g711_plc is empty; want true or false`)
 	f("media: {coverage: [10.0.0.0/40]}", `e.yaml:1: media.coverage[0] is "10.0.0.0/40"; want a network such as 192.0.2.0/24, or an address`)
-	f("links: {headers: [X-CID]}", `e.yaml:1: links.headers[0] is "X-CID"; want a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header`)
+	f("links: {headers: [X-CID]}", `e.yaml:1: links.headers[0] is "X-CID"; want a header and what it is, such as Session-ID same, or X-CID call-id; behind it response or both where 2xx have it, and a regular expression (RE2) where it is not the whole header`)
 	f("links: {headers: [To same]}", `e.yaml:1: links.headers[0] is "To same"; want a header that only the legs of one call have in common; with a regular expression behind it this one may be, such as From same ;call=([0-9a-f]+)`)
 	f("links: {headers: ['X-CID same [0-9]*']}", `e.yaml:1: links.headers[0] is "X-CID same [0-9]*"; want a regular expression that does not match an empty value, such as id=([0-9]+)`)
-	f("links: {headers: ['X-CID same [']}", `e.yaml:1: links.headers[0] is "X-CID same ["; want a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header`)
+	f("links: {headers: ['X-CID same [']}", `e.yaml:1: links.headers[0] is "X-CID same ["; want a header and what it is, such as Session-ID same, or X-CID call-id; behind it response or both where 2xx have it, and a regular expression (RE2) where it is not the whole header`)
 	f("topology: {hosts: [192.0.2.10]}", `e.yaml:1: topology.hosts[0] is "192.0.2.10"; want an address or network, its name and, where it is known, its class (phone, registrar, proxy, b2bua, relay, gateway), such as 192.0.2.10 sbc-1 b2bua`)
 	f("topology: {hosts: [192.0.2.10 sbc-1 sbc]}", `e.yaml:1: topology.hosts[0] is "192.0.2.10 sbc-1 sbc"; want an address or network, its name and, where it is known, its class (phone, registrar, proxy, b2bua, relay, gateway), such as 192.0.2.10 sbc-1 b2bua`)
 	f("topology: {trunks: [203.0.113.0/28 carrier]}", `e.yaml:1: topology.trunks[0] is "203.0.113.0/28 carrier"; want the name of a trunk and a network or address of it, such as carrier-a 203.0.113.0/28`)
@@ -343,6 +344,21 @@ func TestNetwork(t *testing.T) {
 		var n Network
 		if err := n.UnmarshalText([]byte(in)); err == nil {
 			t.Errorf("network %q is %s; want an error", in, n)
+		}
+	}
+}
+
+// TestLinkHeader reads headers of links and prints them again.
+func TestLinkHeader(t *testing.T) {
+	for text, want := range map[string]LinkHeader{
+		"X-CID call-id":               {Name: "X-CID", CallID: true},
+		"X-CID call-id response":      {Name: "X-CID", CallID: true, Direction: "response"},
+		"X-Call same both id=([0-9])": {Name: "X-Call", Direction: "both", Match: regexp.MustCompile("id=([0-9])")},
+		"X-Call same id=both":         {Name: "X-Call", Match: regexp.MustCompile("id=both")},
+	} {
+		var got LinkHeader
+		if err := got.UnmarshalText([]byte(text)); err != nil || !got.Equal(want) || got.Direction != want.Direction || got.String() != text {
+			t.Errorf("%s: %v, %+v", text, err, got)
 		}
 	}
 }

@@ -184,22 +184,26 @@ func (p Ports) String() string {
 // MarshalText is String.
 func (p Ports) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// LinkHeader is a header of INVITEs that ties the legs of a call together.
+// LinkHeader is a header that ties the legs of a call together.
 type LinkHeader struct {
-	Name   string
-	CallID bool           // it names the Call-ID of another leg; else all legs have the same value
-	Match  *regexp.Regexp // nil is the whole header
+	Name      string
+	CallID    bool           // it names the Call-ID of another leg; else all legs have the same value
+	Direction string         // response (2xx to an INVITE) or both; "" is INVITEs alone
+	Match     *regexp.Regexp // nil is the whole header
 }
 
-// UnmarshalText reads "NAME same", "NAME call-id", and either with a regular
-// expression behind it.
+// UnmarshalText reads "NAME same" and "NAME call-id", either with "response" or
+// "both", and with a regular expression, behind it.
 func (h *LinkHeader) UnmarshalText(b []byte) error {
 	name, rest, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	kind, match, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	if !isHeaderPattern(name) || strings.HasSuffix(name, "*") || kind != "same" && kind != "call-id" {
 		return errLinkHeader
 	}
-	h.Name, h.CallID, h.Match = name, kind == "call-id", nil
+	h.Name, h.CallID, h.Direction, h.Match = name, kind == "call-id", "", nil
+	if first, more, _ := strings.Cut(strings.TrimSpace(match), " "); first == "response" || first == "both" {
+		h.Direction, match = first, more
+	}
 	if match = strings.TrimSpace(match); match != "" {
 		re, err := regexp.Compile(match)
 		if err != nil {
@@ -227,12 +231,15 @@ var errLinkMatch = fmt.Errorf("a regular expression that does not match an empty
 
 var errLinkSame = fmt.Errorf("a header that only the legs of one call have in common; with a regular expression behind it this one may be, such as From same ;call=([0-9a-f]+)")
 
-var errLinkHeader = fmt.Errorf("a header and what it is, such as Session-ID same, or X-CID call-id, with a regular expression (RE2) behind it where it is not the whole header")
+var errLinkHeader = fmt.Errorf("a header and what it is, such as Session-ID same, or X-CID call-id; behind it response or both where 2xx have it, and a regular expression (RE2) where it is not the whole header")
 
 func (h LinkHeader) String() string {
 	s := h.Name + " same"
 	if h.CallID {
 		s = h.Name + " call-id"
+	}
+	if h.Direction != "" {
+		s += " " + h.Direction
 	}
 	if h.Match != nil {
 		s += " " + h.Match.String()
