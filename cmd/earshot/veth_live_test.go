@@ -51,7 +51,8 @@ func (n *network) wire() (there []string) {
 	n.run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
 	n.run("ip", "link", "set", "veth1", "netns", pid)
 	for _, c := range [][]string{
-		{"ip", "addr", "add", vethCaller + "/24", "dev", "veth0"}, {"ip", "link", "set", "veth0", "up"},
+		{"ip", "addr", "add", vethCaller + "/24", "dev", "veth0"},
+		{"ip", "link", "set", "veth0", "up"},
 		append(there, "ip", "addr", "add", vethCallee+"/24", "dev", "veth1"), append(there, "ip", "link", "set", "veth1", "up"), append(there, "ip", "link", "set", "lo", "up"),
 	} {
 		n.run(c[0], c[1:]...)
