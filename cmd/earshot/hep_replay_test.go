@@ -250,7 +250,9 @@ func TestCustomersApart(t *testing.T) {
 	}
 	for customer := range captures {
 		awaitNumber(t, data, 60*time.Second, fmt.Sprintf("SELECT count() FROM calls WHERE domain = '%s'", customer), 2*calls)
-		for _, table := range []string{"calls", "streams", "intervals", "attempts", "links", "hops"} {
+		// A link that is but likely may be told or not: at the end of a file rows
+		// are written at once, without the grace in which more would be known.
+		for _, table := range []string{"calls", "streams", "intervals", "attempts", "(SELECT * FROM links WHERE merged)", "hops"} {
 			if alone, beside := rowsOf(t, data, table, customer+"-alone"), rowsOf(t, data, table, customer); !slices.Equal(alone, beside) {
 				t.Errorf("%s of %s: %d rows, alone %d", table, customer, len(beside), len(alone))
 				for i := range min(len(alone), len(beside)) {
