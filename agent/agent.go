@@ -33,6 +33,8 @@ type Options struct {
 	// Signal decodes the sound of G.711 and G.722 that SDP announced and did not
 	// encrypt: level, silence and clipping. Nothing of it is kept.
 	Signal bool
+	// SharedKeys puts into reports what other servers read of them, too.
+	SharedKeys bool
 	// Guess meters RTP that no SDP announced, once it looks like a stream.
 	Guess bool
 }

@@ -218,15 +218,19 @@ func (a *Agent) send(s *stream, r *media.Report, now time.Time) {
 		s.reported = true
 		a.Counters.StreamsReported++
 	}
-	a.buf = r.AppendJSON(a.buf[:0])
 	a.out = packet.Packet{
 		Time: now, Src: s.src, Dst: s.dst, Transport: packet.UDP, Kind: packet.KindReport,
-		Node: s.node, Domain: s.domain, AgentID: s.agentID, Payload: a.buf,
+		Node: s.node, Domain: s.domain, AgentID: s.agentID,
 	}
 	if s.callID != "" {
 		a.call = append(a.call[:0], s.callID...)
 		a.out.CorrelationID = a.call
 	}
+	a.buf = r.AppendJSON(a.buf[:0])
+	if a.opt.SharedKeys {
+		a.buf = r.AppendShared(a.buf, &a.out)
+	}
+	a.out.Payload = a.buf
 	a.emit(&a.out)
 }
 

@@ -85,7 +85,7 @@ func (k *agentCommand) Run(a *app) error {
 		return err
 	}
 	out := bus.NewPublisher(sender.Input())
-	ag := agent.New(liveAgentOptions(&a.config, own), func(p *packet.Packet) {
+	ag := agent.New(sharing(liveAgentOptions(&a.config, own), &a.config), func(p *packet.Packet) {
 		if err := out.Add(context.Background(), p); err != nil {
 			a.log.Error("packet was not sent", "error", err)
 		}
@@ -150,7 +150,7 @@ func (k *agentCommand) readFile(a *app) error {
 	}()
 	out := bus.NewPublisher(in)
 	var failed error
-	ag := agent.New(agentOptions(&a.config, a.config.NodeName()), func(p *packet.Packet) {
+	ag := agent.New(sharing(agentOptions(&a.config, a.config.NodeName()), &a.config), func(p *packet.Packet) {
 		if failed == nil {
 			failed = out.Add(ctx, p)
 		}

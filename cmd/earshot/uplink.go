@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/earshot-voip/earshot/agent"
 	"github.com/earshot-voip/earshot/agent/uplink"
 	"github.com/earshot-voip/earshot/internal/run"
 )
@@ -49,6 +50,13 @@ func openUplink(a *app) (*uplink.Uplink, error) {
 		return nil, err
 	}
 	return uplink.New(o, a.log)
+}
+
+// sharing are the options of an agent whose reports may go to other collectors
+// than Earshot's.
+func sharing(o agent.Options, c *run.Config) agent.Options {
+	o.SharedKeys = c.Agent.SharedKeys
+	return o
 }
 
 // clientTLS is the configuration of TLS to collectors.

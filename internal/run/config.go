@@ -52,6 +52,7 @@ type Agent struct {
 	Send       string   `yaml:"send"`
 	Heartbeat  bool     `yaml:"heartbeat"`
 	Compress   bool     `yaml:"compress"`
+	SharedKeys bool     `yaml:"shared_keys"`
 	Spool      Size     `yaml:"spool"`
 	SpoolDir   string   `yaml:"spool_dir"`
 	TLS        AgentTLS `yaml:"tls"`
