@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"analyzer/link":     {"internal/sip"},
 	"analyzer/topology": {"internal/packet", "internal/sip"},
 	"internal/bus":      {"internal/packet", "internal/hep"},
+	"internal/scrub":    {"internal/sip"},
 	"internal/store":    {"internal/record", "schemas"},
 
 	"analyzer/detect": {"internal/sip", "internal/packet", "analyzer/dialog", "internal/media", "internal/record", "internal/e164"},
@@ -45,7 +46,7 @@ var allowed = map[string][]string{
 
 	"analyzer": {
 		"internal/packet", "internal/bus", "internal/sip", "internal/media", "analyzer/dialog", "analyzer/link", "analyzer/topology", "analyzer/detect", "internal/record",
-		"internal/e164", "internal/signal",
+		"internal/e164", "internal/signal", "internal/scrub",
 	},
 	"internal/chdb": {},
 	"internal/run":  {},
