@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 
 	"internal/hep":      {"internal/packet"},
 	"agent/capture":     {"internal/packet"},
+	"agent/recorder":    {"agent/capture", "internal/packet", "internal/sip", "internal/media", "internal/scrub"},
 	"internal/media":    {"internal/packet", "internal/emodel", "internal/record", "internal/signal"},
 	"analyzer/dialog":   {"internal/packet", "internal/sip", "internal/isup", "internal/record"},
 	"analyzer/link":     {"internal/sip"},
@@ -41,7 +42,7 @@ var allowed = map[string][]string{
 	"analyzer/detect": {"internal/sip", "internal/packet", "analyzer/dialog", "internal/media", "internal/record", "internal/e164"},
 	"internal/synth":  {"internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "agent/capture"},
 	"agent/uplink":    {"internal/packet", "internal/hep", "internal/sip", "internal/bus"},
-	"agent":           {"agent/capture", "internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "internal/bus"},
+	"agent":           {"agent/capture", "agent/recorder", "internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "internal/bus"},
 	"collector":       {"internal/packet", "internal/hep", "internal/sip", "internal/bus", "internal/record"},
 
 	"analyzer": {
