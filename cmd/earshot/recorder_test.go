@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,7 +20,11 @@ func TestRecorderCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := fly(t, c, nil)
+	scenario := filepath.Join(t.TempDir(), "scenario.pcap")
+	if err := writeFile(scenario, nil, func(w io.Writer) error { return synth.WritePcap(w, c) }); err != nil {
+		t.Fatal(err)
+	}
+	x := fly(t, openCapture(t, scenario), nil)
 	id := c.Truth().Calls[0].CallID
 	mux := http.NewServeMux()
 	x.Register(mux, "")
