@@ -37,6 +37,7 @@ var rows = []row{
 	{"earshot read, signalling", "cmd/earshot ReadSIP/earshot", "messages/cpu-s", "", "", ""},
 	{"RTP packet out of an AF_PACKET ring, decoded", "agent/capture Capture/decode", "ns/frame", "Capture/floor", "bare walk over the ring", ""},
 	{"RTP packet in the agent, 400 streams", "agent ObserveRTP/400", "ns/op", "ObserveRTP/floor", "the meter alone", ""},
+	{"RTP packet in the agent with the flight recorder", "agent ObserveRTP/400-recorded", "ns/op", "ObserveRTP/400", "without", ""},
 	{"memory of a stream in the agent, 100,000 at a time", "agent Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a stream in the analyzer, 100,000 at a time", "analyzer Memory", "bytes/stream", "", "", "4,096"},
 	{"memory of a call with two streams, 50,000 at a time", "analyzer Memory", "bytes/call", "", "", ""},

@@ -6,6 +6,7 @@ package agent
 import (
 	"time"
 
+	"github.com/earshot-voip/earshot/agent/recorder"
 	"github.com/earshot-voip/earshot/internal/hep"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
@@ -37,6 +38,12 @@ type Options struct {
 	SharedKeys bool
 	// Guess meters RTP that no SDP announced, once it looks like a stream.
 	Guess bool
+	// Recorder takes the headers of what is seen; nil where there is none. Calls
+	// of which an interval of a stream has a MOS below FreezeBelow are frozen in
+	// it; 0 is never. Speech says how that is scored.
+	Recorder    *recorder.Recorder
+	FreezeBelow float64
+	Speech      media.Speech
 }
 
 // Defaults suit one machine.
@@ -190,6 +197,11 @@ func (a *Agent) observeSIP(p *packet.Packet) {
 			a.announce.learn(&a.sdp, a.message.CallID(), p.Time)
 			a.Counters.Addrs, a.Counters.AddrsForgotten = uint64(len(a.announce.byAddr)), a.announce.evicted
 		}
+		if r := a.opt.Recorder; r != nil {
+			r.SIP(p, &a.message)
+		}
+	} else if r := a.opt.Recorder; r != nil {
+		r.Counts.SIPUnread.Add(1)
 	}
 	a.emit(p)
 }
@@ -203,6 +215,9 @@ func (a *Agent) observeRTCP(p *packet.Packet) {
 		// What came before the damage stands: some senders add stray bytes.
 	}
 	a.Counters.RTCP++
+	if r := a.opt.Recorder; r != nil {
+		r.RTCP(p)
+	}
 	p.Kind = packet.KindRTCP
 	if call := a.announce.rtcpCall(p.Src, p.Dst); call != "" {
 		a.call = append(a.call[:0], call...)
@@ -320,6 +335,9 @@ func (a *Agent) sweep() {
 	a.sweepAt = a.now.Add(time.Second)
 	a.sweepStreams()
 	a.announce.sweep(a.now)
+	if r := a.opt.Recorder; r != nil {
+		r.Advance(a.now, a.announce.addresses)
+	}
 	a.tell()
 }
 

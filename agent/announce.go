@@ -182,6 +182,24 @@ func (n *announcements) pair(src, dst addrKey) (call string, since time.Time) {
 	return "", time.Time{}
 }
 
+// addresses are those that a call announced. It looks at all of them: it is for
+// people who ask, not for packets.
+func (n *announcements) addresses(callID string) (all []addrKey) {
+	for addr, e := range n.byAddr {
+		for _, u := range e.calls {
+			if u.call == callID {
+				all = append(all, addr)
+			}
+		}
+	}
+	for addr, u := range n.byRTCP {
+		if u.call == callID {
+			all = append(all, addr)
+		}
+	}
+	return all
+}
+
 func (n *announcements) rtcpCall(src, dst addrKey) string {
 	if c, _ := n.pair(src, dst); c != "" { // rtcp-mux
 		return c

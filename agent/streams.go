@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/earshot-voip/earshot/agent/recorder"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
@@ -16,6 +17,7 @@ type stream struct {
 	version  uint32 // of the announcements at the last look
 	checked  uint32 // of the announcements when those of its addresses were last known to be the same
 	meter    media.Meter
+	recorded recorder.Flow
 	agentID  uint32
 	hash     uint64
 	// What SDP announced of its two addresses, nil where nothing, and the
@@ -25,6 +27,7 @@ type stream struct {
 	known                  bool // SDP announced one of its addresses
 	reported               bool
 	guess                  bool // counted among the guesses
+	frozen                 bool // its call was, for how it was heard
 	domain                 string
 	callID                 string
 }
@@ -59,6 +62,9 @@ func (a *Agent) observeRTP(p *packet.Packet) {
 		if s.stale(s.checked) {
 			a.look(s)
 		}
+	}
+	if r := a.opt.Recorder; r != nil {
+		r.RTP(&s.recorded, p, a.header.PayloadOffset)
 	}
 	a.Counters.RTP++
 	if s.meter.Due(p.Time.UnixNano()) {
@@ -143,7 +149,7 @@ func (a *Agent) look(s *stream) {
 		// What comes now is a stream of its own.
 		ssrc := s.meter.SSRC()
 		a.finish(s)
-		s.reported = false
+		s.reported, s.frozen = false, false
 		s.meter.Reset(ssrc, false)
 		s.tell()
 		a.listen(s)
@@ -202,6 +208,7 @@ func (a *Agent) report(s *stream, now time.Time) {
 		if at.After(now) {
 			at = now
 		}
+		a.judge(s, &a.reported)
 		a.send(s, &a.reported, at)
 	}
 }
@@ -246,6 +253,7 @@ func (a *Agent) finish(s *stream) {
 		at = a.now
 	}
 	for s.meter.Final(&a.reported) {
+		a.judge(s, &a.reported)
 		a.send(s, &a.reported, at)
 	}
 }

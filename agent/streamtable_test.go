@@ -2,12 +2,14 @@ package agent
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/earshot-voip/earshot/agent/recorder"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
@@ -124,12 +126,36 @@ func TestObserveRTPDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestRecordingDoesNotAllocate: with the flight recorder, too, but for its
+// chunks, of which none is full here.
+func TestRecordingDoesNotAllocate(t *testing.T) {
+	o := Defaults()
+	o.Recorder = recorder.New(recorder.Options{Dir: t.TempDir(), Memory: 128 << 20, Span: time.Hour}, slog.New(slog.DiscardHandler))
+	a := New(o, func(*packet.Packet) {})
+	talk := newTalk(40)
+	second := func() {
+		for range 40 * 50 {
+			a.Observe(talk.next())
+		}
+	}
+	for range 12 {
+		second()
+	}
+	if n := testing.AllocsPerRun(10, second); n != 0 {
+		t.Errorf("%v allocations a second", n)
+	}
+}
+
 // BenchmarkObserveRTP is what a packet costs the agent, by how many streams
 // take turns; the floor is the meter alone.
 func BenchmarkObserveRTP(b *testing.B) {
-	f := func(name string, streams int) {
+	f := func(name string, streams int, change ...func(*Options)) {
 		b.Run(name, func(b *testing.B) {
-			a := New(Defaults(), func(*packet.Packet) {})
+			o := Defaults()
+			for _, c := range change {
+				c(&o)
+			}
+			a := New(o, func(*packet.Packet) {})
 			talk := newTalk(streams)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -139,6 +165,9 @@ func BenchmarkObserveRTP(b *testing.B) {
 	}
 	f("1", 1)
 	f("400", 400)
+	f("400-recorded", 400, func(o *Options) {
+		o.Recorder = recorder.New(recorder.Options{Dir: b.TempDir(), Memory: 32 << 20, Span: 30 * time.Minute}, slog.New(slog.DiscardHandler))
+	})
 	f("20000", 20_000)
 	b.Run("floor", func(b *testing.B) {
 		m := media.NewMeter(0, false)

@@ -14,6 +14,7 @@ import (
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/scrub"
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
@@ -32,21 +33,13 @@ type Options struct {
 	// Coverage are the networks whose media agents see both ways, where what
 	// they saw so far does not tell.
 	Coverage   []netip.Prefix
-	Scrub      Scrub
+	Scrub      scrub.Rules // of stored messages
 	MaxStreams int
-}
-
-// Scrub names what is hidden in stored messages; lengths are kept.
-type Scrub struct {
-	Digest bool // response and nonce count of credentials
-	SDES   bool // keys of a=crypto
-	DTMF   bool // digits in INFO
-	Bodies bool // of MESSAGE
 }
 
 // Defaults suit one machine.
 func Defaults() Options {
-	return Options{Dialog: dialog.Defaults(), Link: link.Defaults(), Hosts: topology.Defaults(), Buffer: media.Adaptive, Scrub: Scrub{true, true, true, true}, MaxStreams: 400_000}
+	return Options{Dialog: dialog.Defaults(), Link: link.Defaults(), Hosts: topology.Defaults(), Buffer: media.Adaptive, Scrub: scrub.All(), MaxStreams: 400_000}
 }
 
 // Counters say what an Analyzer took in and gave out.

@@ -40,7 +40,7 @@ func (a *Analyzer) emitMessage(p *packet.Packet, m *sip.Message, repeat bool) {
 		row.AgentHeader = string(m.Get(sip.HeaderServer))
 	}
 	raw := bytes.Clone(p.Payload)
-	row.Scrubbed = a.opt.Scrub.hide(raw, m)
+	row.Scrubbed = a.opt.Scrub.Hide(raw, m)
 	row.Raw = string(raw)
 	a.emit(&row)
 }

@@ -85,7 +85,12 @@ func (k *agentCommand) Run(a *app) error {
 		return err
 	}
 	out := bus.NewPublisher(sender.Input())
-	ag := agent.New(sharing(liveAgentOptions(&a.config, own), &a.config), func(p *packet.Packet) {
+	options := sharing(liveAgentOptions(&a.config, own), &a.config)
+	flights, err := a.openRecorder(&options)
+	if err != nil {
+		return err
+	}
+	ag := agent.New(options, func(p *packet.Packet) {
 		if err := out.Add(context.Background(), p); err != nil {
 			a.log.Error("packet was not sent", "error", err)
 		}
@@ -107,6 +112,7 @@ func (k *agentCommand) Run(a *app) error {
 	}
 	group.Add("agent", run.Func(func(ctx context.Context) error {
 		defer sender.Input().Close() // upon which the sender ends
+		defer flights.close()
 		return ag.Run(ctx, frames, func() {
 			if err := out.Flush(context.Background()); err != nil {
 				a.log.Error("packets were not sent", "error", err)
@@ -114,6 +120,7 @@ func (k *agentCommand) Run(a *app) error {
 		})
 	}))
 	group.Add("sender", sending{sender, giveUp})
+	flights.add(group)
 	return group.Run(a.ctx)
 }
 

@@ -40,6 +40,7 @@ type cli struct {
 	SQL       sqlCommand       `cmd:"" name:"sql" help:"Ask the store."`
 	Explain   explainCommand   `cmd:"" help:"Say how a call was, when it was bad and why."`
 	Topology  topologyCommand  `cmd:"" help:"Say what hosts are: phones, proxies, B2BUAs, relays, gateways."`
+	Recorder  recorderCommand  `cmd:"" help:"Freeze calls in an agent's flight recorder, and fetch them as pcap."`
 	Synth     synthCommand     `cmd:"" help:"Make calls with exactly known loss, jitter and outcome."`
 	Codecs    codecsCommand    `cmd:"" help:"Print the codec table in force: impairment factors, their source and standing."`
 	Check     checkCommand     `cmd:"" help:"Check a configuration file, or print the defaults."`

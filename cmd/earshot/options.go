@@ -12,6 +12,7 @@ import (
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/run"
+	"github.com/earshot-voip/earshot/internal/scrub"
 )
 
 // agentOptions is the agent's part of the configuration.
@@ -52,8 +53,13 @@ func analyzerOptions(c *run.Config, codecs *media.Codecs) analyzer.Options {
 		o.Coverage = append(o.Coverage, n.Prefix)
 	}
 	o.MaxStreams = 2 * c.Media.MaxStreams
-	o.Scrub = analyzer.Scrub{Digest: c.Privacy.Scrub.Digest, SDES: c.Privacy.Scrub.SDES, DTMF: c.Privacy.Scrub.DTMF, Bodies: c.Privacy.Scrub.MessageBodies}
+	o.Scrub = scrubRules(c)
 	return o
+}
+
+func scrubRules(c *run.Config) scrub.Rules {
+	s := c.Privacy.Scrub
+	return scrub.Rules{Digest: s.Digest, SDES: s.SDES, DTMF: s.DTMF, Bodies: s.MessageBodies}
 }
 
 // collectorOptions is the collector's part of the configuration.

@@ -187,12 +187,19 @@ func serve(a *app, demo, check bool) (err error) {
 		}
 		meterTaps(registry, taps)
 		out := bus.NewPublisher(hep.Input())
-		ag := agent.New(liveAgentOptions(c, own), func(p *packet.Packet) {
+		options := liveAgentOptions(c, own)
+		flights, err := a.openRecorder(&options)
+		if err != nil {
+			return err
+		}
+		flights.register(web, registry)
+		ag := agent.New(options, func(p *packet.Packet) {
 			if err := out.Add(context.Background(), p); err != nil {
 				a.log.Error("packet was not passed on", "error", err)
 			}
 		})
 		group.Add("agent", run.Func(func(ctx context.Context) error {
+			defer flights.close()
 			return ag.Run(ctx, frames, func() {
 				if err := out.Flush(context.Background()); err != nil {
 					a.log.Error("packets were not passed on", "error", err)
@@ -200,6 +207,7 @@ func serve(a *app, demo, check bool) (err error) {
 				meters.agent(ag.Counters)
 			})
 		}))
+		flights.add(group)
 		captureHealth.Ready()
 	}
 	if demo {

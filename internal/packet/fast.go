@@ -40,6 +40,7 @@ func (d *Decoder) plainUDP(f *Frame) bool {
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(h[ip+16:])), dst)
 	p.Transport = UDP
 	p.TTL, p.DSCP = h[ip+8], h[ip+1]>>2
+	p.IPID = uint16(h[ip+4])<<8 | uint16(h[ip+5])
 	p.WireLen = f.WireLen
 	p.Payload = b[payload:end]
 	return true

@@ -75,6 +75,7 @@ type Packet struct {
 	DSCP      uint8  // 0..63; valid iff TTL is not 0
 	VLAN      uint16 // outer 802.1Q id of the innermost Ethernet frame; 0 is untagged
 	Cut       uint16 // bytes that the datagram has behind Payload, which the capture cut off
+	IPID      uint16 // identification in the IPv4 header of a datagram; 0 of IPv6 and TCP, and where not known (HEP)
 	WireLen   int    // bytes of the frame on the wire, 0 when not known
 
 	AgentID uint32 // HEP chunk 0x000c

@@ -38,6 +38,9 @@ func (d *Decoder) udp(b []byte) {
 	p.Dst = netip.AddrPortFrom(dstAddr, dst)
 	p.Transport = UDP
 	p.TTL, p.DSCP = hop(d.at.ip)
+	if d.at.ip[0]>>4 == 4 {
+		p.IPID = be.Uint16(d.at.ip[4:])
+	}
 	p.VLAN = d.at.vlan
 	p.Cut = uint16(d.at.missing)
 	p.WireLen = d.at.wireLen

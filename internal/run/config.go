@@ -56,6 +56,7 @@ type Agent struct {
 	Spool      Size     `yaml:"spool"`
 	SpoolDir   string   `yaml:"spool_dir"`
 	TLS        AgentTLS `yaml:"tls"`
+	Recorder   Recorder `yaml:"recorder"`
 }
 
 // AgentTLS is how an agent and its tls:// collectors know each other.
@@ -63,6 +64,17 @@ type AgentTLS struct {
 	CA   string `yaml:"ca"`
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+}
+
+// Recorder is the flight recorder of an agent.
+type Recorder struct {
+	Memory   Size     `yaml:"memory"`
+	Disk     Size     `yaml:"disk"`
+	Minutes  int      `yaml:"minutes"`
+	MOSBelow MOS      `yaml:"mos_below"`
+	Keep     Size     `yaml:"keep"`
+	KeepFor  Duration `yaml:"keep_for"`
+	Key      string   `yaml:"key" secret:"true"`
 }
 
 // Capture is live capture from interfaces.

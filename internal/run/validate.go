@@ -31,6 +31,14 @@ func (c *Config) Validate() error {
 	}
 	v.check((c.Agent.TLS.Cert == "") == (c.Agent.TLS.Key == ""), "agent.tls.key", c.Agent.TLS.Key, "a key if there is an agent.tls.cert, and the other way round")
 
+	if rec := c.Agent.Recorder; rec.Memory > 0 {
+		v.size("agent.recorder.memory", rec.Memory, 1<<20, 64<<30)
+		v.size("agent.recorder.disk", rec.Disk, 0, 1<<44)
+		v.number("agent.recorder.minutes", rec.Minutes, 1, 7*24*60)
+		v.size("agent.recorder.keep", rec.Keep, 1<<20, 1<<44)
+		v.duration("agent.recorder.keep_for", rec.KeepFor, 0, 100*365*day)
+	}
+
 	for i, s := range c.Capture.Interfaces {
 		key := fmt.Sprintf("capture.interfaces[%d]", i)
 		v.check(s != "", key, s, "the name of a network interface")

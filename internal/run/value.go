@@ -116,6 +116,26 @@ func (s Size) String() string {
 // MarshalText is String.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// MOS is a mean opinion score; 0 is none.
+type MOS float64
+
+// UnmarshalText reads "3.1" and "0".
+func (m *MOS) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || !(n == 0 || n >= 1 && n <= 5) {
+		return errMOS
+	}
+	*m = MOS(n)
+	return nil
+}
+
+var errMOS = fmt.Errorf("a MOS from 1 to 5 such as 3.1, or 0")
+
+// MarshalText gives what UnmarshalText reads.
+func (m MOS) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(m), 'f', -1, 64), nil
+}
+
 // LogFormat is the form of log lines: text or json.
 type LogFormat string
 

@@ -1,4 +1,4 @@
-package analyzer
+package scrub
 
 import (
 	"bytes"
@@ -66,7 +66,7 @@ func TestScrub(t *testing.T) {
 				t.Fatal("not SIP")
 			}
 			raw := bytes.Clone(m.Raw)
-			hid := Defaults().Scrub.hide(raw, &m)
+			hid := All().Hide(raw, &m)
 			if string(raw) != want.String() {
 				t.Errorf("stored is\n%q\nwant\n%q", raw, want.String())
 			}
@@ -76,8 +76,12 @@ func TestScrub(t *testing.T) {
 			if string(m.Raw) != plain {
 				t.Error("wrote through the message")
 			}
+			raw = append([]byte("\r\n\r\n"), m.Raw...) // keep-alives before it
+			if All().Hide(raw, &m); string(raw) != "\r\n\r\n"+want.String() {
+				t.Errorf("behind CRLFs stored is\n%q\nwant\n%q", raw, want.String())
+			}
 			raw = bytes.Clone(m.Raw)
-			if hid := (Scrub{}).hide(raw, &m); len(hid) > 0 || string(raw) != plain {
+			if hid := (Rules{}).Hide(raw, &m); len(hid) > 0 || string(raw) != plain {
 				t.Error("hid what it was told to leave")
 			}
 		})
@@ -95,7 +99,7 @@ func FuzzScrub(f *testing.F) {
 			return
 		}
 		raw := bytes.Clone(m.Raw)
-		hid := Defaults().Scrub.hide(raw, &m)
+		hid := All().Hide(raw, &m)
 		changed := false
 		for i := range raw {
 			if raw[i] != m.Raw[i] {

@@ -1,4 +1,5 @@
-package analyzer
+// Package scrub hides the secrets in SIP messages that are kept.
+package scrub
 
 import (
 	"bytes"
@@ -10,12 +11,24 @@ import (
 	"github.com/earshot-voip/earshot/internal/sip"
 )
 
-// hide hides in raw, a copy of the message's bytes, what must not be stored:
-// the response and nonce count of digest credentials, SDES keys, DTMF digits
-// in INFO and the bodies of MESSAGE. Lengths are kept, so that the text stays
-// what it was in every other way. It returns what it hid. Where a header is
-// broken it hides too much rather than too little.
-func (s Scrub) hide(raw []byte, m *sip.Message) []string {
+// Rules name what is hidden; lengths are kept.
+type Rules struct {
+	Digest bool // response and nonce count of credentials
+	SDES   bool // keys of a=crypto
+	DTMF   bool // digits in INFO
+	Bodies bool // of MESSAGE
+}
+
+// All hides everything that is a secret.
+func All() Rules { return Rules{true, true, true, true} }
+
+// Hide hides in raw, a copy of the bytes that m was parsed from, what must not
+// be stored: the response and nonce count of digest credentials, SDES keys, DTMF
+// digits in INFO and the bodies of MESSAGE. Lengths are kept, so that the text
+// stays what it was in every other way. It returns what it hid. Where a header
+// is broken it hides too much rather than too little.
+func (s Rules) Hide(raw []byte, m *sip.Message) []string {
+	raw = raw[len(raw)-len(m.Raw):] // m has no CRLFs before the start line
 	hid := []string{}
 	if s.Digest && hideDigest(raw, m) {
 		hid = append(hid, "digest")
