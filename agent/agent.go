@@ -61,6 +61,7 @@ type Counters struct {
 	OwnHEP                 uint64 // on IgnorePorts
 	RTPUnmetered           uint64 // because MaxStreams were; those that no SDP announced may take half of them
 	RTPGuessed             uint64 // of streams never announced and never confirmed: not reported
+	Streams                uint64 // metered now
 	StreamsReported, Addrs uint64 // Addrs are the media addresses remembered now
 	AddrsForgotten         uint64 // because MaxAddrs were
 	RTCPErrors, KeepAlives uint64
@@ -334,6 +335,7 @@ func (a *Agent) rewind(now time.Time) {
 func (a *Agent) sweep() {
 	a.sweepAt = a.now.Add(time.Second)
 	a.sweepStreams()
+	a.Counters.Streams = uint64(len(a.streams.order))
 	a.announce.sweep(a.now)
 	if r := a.opt.Recorder; r != nil {
 		r.Advance(a.now, a.announce.addresses)

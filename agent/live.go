@@ -30,14 +30,18 @@ type Tap struct {
 	Options packet.Options
 	// Away is called when the interface has gone, and when it is back; nil is nobody.
 	Away func(*capture.Outage)
-	// Seen is what Source counted when it was asked last.
-	Seen atomic.Pointer[capture.Drops]
+	// Seen is what Source counted when it was asked last, Decoded what the
+	// decoder had by then: each second, and at the end. Any goroutine may look.
+	Seen    atomic.Pointer[capture.Drops]
+	Decoded atomic.Pointer[packet.Stats]
+	// Gone is the outage that lasts, nil while the interface is there. The first
+	// worker of an interface speaks for all.
+	Gone atomic.Pointer[capture.Outage]
 
 	decoder *packet.Decoder
 	out     *bus.Publisher
 	drops   packet.Drops
 	known   capture.Drops
-	gone    *capture.Outage // while the interface is
 	flushed time.Time       // by the time of frames, as is
 	asked   time.Time       // for drops
 	counted time.Time       // drops until this moment are passed on
@@ -74,8 +78,8 @@ func (t *Tap) Run(ctx context.Context) error {
 			break
 		}
 	}
-	if t.gone != nil {
-		t.blind(t.gone.From, until.UTC(), 0)
+	if gone := t.Gone.Load(); gone != nil {
+		t.blind(gone.From, until.UTC(), 0)
 	}
 	err := t.add(last, t.decoder.Flush())
 	if err == nil {
@@ -136,10 +140,10 @@ func (t *Tap) outage(o *capture.Outage) {
 		t.Away(o)
 	}
 	if o.To.IsZero() {
-		t.gone = o
+		t.Gone.Store(o)
 		return
 	}
-	t.gone = nil
+	t.Gone.Store(nil)
 	t.blind(o.From, o.To, o.Missed)
 }
 
@@ -162,6 +166,8 @@ func (t *Tap) count(ctx context.Context, now time.Time) error {
 		t.known = d
 		t.Seen.Store(&d)
 	}
+	decoded := t.decoder.Stats()
+	t.Decoded.Store(&decoded)
 	return t.add(ctx, append(t.drops.Flush(now, "", ""), packet.Packet{Time: now, Kind: packet.KindTick}))
 }
 

@@ -35,6 +35,7 @@ type route struct {
 	next *chunk // being filled, by the goroutine of Uplink
 
 	settledAt atomic.Pointer[time.Time]
+	backlog   atomic.Pointer[backlog] // as it was told last
 
 	writer  writer
 	disk    *spool
@@ -165,6 +166,7 @@ func (r *route) run(ctx context.Context, giveUp func()) error {
 			r.broke(&rest)
 		case <-tell.C:
 			r.tell()
+			r.show()
 		case err := <-stopped: // ctx ended, or the writer is patient and nobody answers
 			giveUp()
 			return r.end(more, err)

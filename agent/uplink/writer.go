@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/hep"
@@ -31,7 +32,8 @@ type writer struct {
 
 	rest    *chunk // what is left of the chunk; others read it once the writer has ended
 	line    line
-	at      int // index in to of line
+	at      int                       // index in to of line
+	using   atomic.Pointer[collector] // that of line, for others to read
 	better  time.Time
 	wire    []byte
 	ends    []int
@@ -163,6 +165,7 @@ func (w *writer) try(ctx context.Context, i int, c *chunk) (*chunk, error) {
 	w.hangUp()
 	w.line, w.at, w.better, w.trouble = l, i, time.Now().Add(w.opt.Prefer), false
 	w.counts.Connected.Add(1)
+	w.using.Store(&w.to[i])
 	w.log.Info("sending to the collector", "collector", w.to[i].url)
 	return rest, nil // an error will come again
 }
@@ -186,6 +189,7 @@ func (w *writer) hangUp() {
 	if w.line != nil {
 		w.line.close()
 		w.line = nil
+		w.using.Store(nil)
 		w.counts.Connected.Add(-1)
 	}
 }

@@ -23,6 +23,7 @@ type agentCommand struct {
 	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
 	Collector []string `placeholder:"URL" help:"udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222; agent.send says which of several get what."`
 	Data      string   `placeholder:"DIR" help:"Where packets wait while no collector takes them (/var/lib/earshot for root, else a folder of the user's)."`
+	HTTP      string   `placeholder:"ADDR" help:"Address of the status page, /healthz and /metrics (:9080); none serves none of them."`
 	Pace      string   `enum:"max,realtime" default:"max" help:"With --read: as fast as it goes, or as it was captured."`
 	TLSKeyLog string   `name:"tls-keylog" placeholder:"FILE" help:"Secrets of TLS sessions (SSLKEYLOGFILE): SIP in TLS is read."`
 	Node      string   `placeholder:"NAME" help:"Name of this agent in the records (the host's name)."`
@@ -51,6 +52,7 @@ func (k *agentCommand) Run(a *app) error {
 			a.set(f.key, f.value, f.flag)
 		}
 	}
+	a.setListen("http.listen", k.HTTP, "--http")
 	if err := a.load(); err != nil {
 		return err
 	}
@@ -63,6 +65,11 @@ func (k *agentCommand) Run(a *app) error {
 	if k.Read != "" {
 		return k.readFile(a)
 	}
+	web, err := openAgentWeb(a)
+	if err != nil {
+		return err
+	}
+	defer web.close()
 	taps, err := openTaps(a)
 	if err != nil {
 		return err
@@ -75,15 +82,17 @@ func (k *agentCommand) Run(a *app) error {
 	if k.Check {
 		err := showTaps(a.stdout, a, taps, own)
 		if err == nil {
-			_, err = fmt.Fprintln(a.stdout, "configuration, interfaces and spool are in order")
+			_, err = fmt.Fprintln(a.stdout, "configuration, ports, interfaces and spool are in order")
 		}
 		return errors.Join(err, sender.Close())
 	}
 	group := run.NewGroup(a.log)
 	frames := bus.NewMemory(64)
-	if err := startTaps(a, taps, group, frames, own, nil); err != nil {
+	captured := web.health.Component("capture")
+	if err := startTaps(a, taps, group, frames, own, captured); err != nil {
 		return err
 	}
+	captured.Ready()
 	out := bus.NewPublisher(sender.Input())
 	options := sharing(liveAgentOptions(&a.config, own), &a.config)
 	flights, err := a.openRecorder(&options)
@@ -95,6 +104,7 @@ func (k *agentCommand) Run(a *app) error {
 			a.log.Error("packet was not sent", "error", err)
 		}
 	})
+	meters := web.show(a, taps, sender)
 	giveUp, hurry := context.WithCancel(context.Background())
 	defer hurry()
 	group.Add("stop", run.Func(func(ctx context.Context) error {
@@ -117,10 +127,12 @@ func (k *agentCommand) Run(a *app) error {
 			if err := out.Flush(context.Background()); err != nil {
 				a.log.Error("packets were not sent", "error", err)
 			}
+			meters.take(ag.Counters)
 		})
 	}))
 	group.Add("sender", sending{sender, giveUp})
 	flights.add(group)
+	web.serve(a, group, sender)
 	return group.Run(a.ctx)
 }
 

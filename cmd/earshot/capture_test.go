@@ -32,7 +32,7 @@ func TestCheckCapture(t *testing.T) {
 		if err := os.WriteFile(config, []byte("log:\n  level: error\ncapture:\n  snaplen: 65535\n  "+c.capture+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		code, out, errs := command(t, "agent", "--check", "--config", config, "--interface", "lo", "--collector", "udp://127.0.0.1:9061")
+		code, out, errs := command(t, "agent", "--check", "--config", config, "--interface", "lo", "--collector", "udp://127.0.0.1:9061", "--http", "none")
 		if code != c.code || !strings.Contains(out+errs, c.want) {
 			t.Errorf("%s: status %d, want %d and %q; it says\n%s%s", c.capture, code, c.code, c.want, out, errs)
 		}

@@ -136,6 +136,18 @@ func (a *app) set(key, value, flag string) {
 	a.settings = append(a.settings, run.Setting{Key: key, Value: value, Flag: flag})
 }
 
+// setListen is set for an address to listen on: none stands for no address, and
+// a flag that was not given for nothing.
+func (a *app) setListen(key, value, flag string) {
+	switch value {
+	case "":
+	case "none":
+		a.set(key, "", flag)
+	default:
+		a.set(key, value, flag)
+	}
+}
+
 // load reads the configuration; flags were noted with set before.
 func (a *app) load() error {
 	c, warnings, err := run.Load(run.Sources{File: a.file, Env: os.Environ(), Flags: a.settings})

@@ -1,32 +1,17 @@
 package main
 
 import (
-	"sync/atomic"
-
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/earshot-voip/earshot/agent"
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/hep"
 )
 
-// meters shows the counters of the components as metrics. The components own
-// their counters; they publish copies.
-type meters struct {
-	last atomic.Pointer[agent.Counters]
-}
-
-func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *meters {
-	m := &meters{}
-	m.last.Store(&agent.Counters{})
-	counter := func(name, help string, labels prometheus.Labels, f func() uint64) {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
-			func() float64 { return float64(f()) }))
-	}
-	gauge := func(name, help string, f func() int) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
-	}
+// meterCollector shows the counters of collector and analyzer as metrics. The
+// components own their counters; they publish copies.
+func meterCollector(reg prometheus.Registerer, h *collector.Server, an *analysis) {
+	counter, gauge := exporter{reg}.counter, exporter{reg}.gauge
 	counter("earshot_hep_packets_total", "HEP packets received.", nil, h.Counts.Packets.Load)
 	counter("earshot_hep_bytes_total", "Bytes of HEP received.", nil, h.Counts.Bytes.Load)
 	counter("earshot_hep_clamped_total", "HEP packets whose impossible clock was replaced.", nil, h.Counts.Clamped.Load)
@@ -37,17 +22,6 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	for _, e := range hep.Errors() {
 		counter("earshot_hep_refused_total", "HEP packets refused.", prometheus.Labels{"reason": e.String()}, h.Counts.Errors[e].Load)
 	}
-	seen := func(kind string, f func(*agent.Counters) uint64) {
-		counter("earshot_capture_packets_total", "Packets captured here, by what they are.", prometheus.Labels{"kind": kind},
-			func() uint64 { return f(m.last.Load()) })
-	}
-	seen("sip", func(c *agent.Counters) uint64 { return c.SIP })
-	seen("rtp", func(c *agent.Counters) uint64 { return c.RTP })
-	seen("rtcp", func(c *agent.Counters) uint64 { return c.RTCP })
-	seen("other", func(c *agent.Counters) uint64 {
-		return c.Other + c.STUN + c.DTLS + c.TURN + c.ZRTP + c.UDPTL + c.KeepAlives + c.OwnHEP
-	})
-	seen("unmetered", func(c *agent.Counters) uint64 { return c.RTPUnmetered })
 	took := func(kind string, f func(*analyzer.Counters) uint64) {
 		counter("earshot_analyzer_packets_total", "Packets analysed, by what they are.", prometheus.Labels{"kind": kind},
 			func() uint64 { return f(an.snapshot.Load()) })
@@ -86,15 +60,18 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 	bound("address_refused", func(c *analyzer.Counters) uint64 { return c.BindsRefused })
 	bound("dialog_overflow", func(c *analyzer.Counters) uint64 { return c.Dialog.Overflow })
 	bound("message_late", func(c *analyzer.Counters) uint64 { return c.Dialog.Late })
-	counter("earshot_capture_addresses_forgotten_total", "Media addresses of SDP that the agent forgot because its table was full.", nil,
-		func() uint64 { return m.last.Load().AddrsForgotten })
 	gauge("earshot_calls_open", "Calls being followed.", func() int { return an.snapshot.Load().OpenCalls })
 	gauge("earshot_streams_open", "Streams being followed.", func() int { return an.snapshot.Load().OpenStreams })
 	gauge("earshot_bus_batches", "Batches waiting for the analyzer.", an.road.Len)
-	return m
 }
 
-func (m *meters) agent(c agent.Counters) {
-	c.Requests, c.Responses = nil, nil // maps stay with their owner
-	m.last.Store(&c)
+// exporter registers metrics that are asked for their value when they are read.
+type exporter struct{ prometheus.Registerer }
+
+func (e exporter) counter(name, help string, labels prometheus.Labels, f func() uint64) {
+	e.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(f()) }))
+}
+
+func (e exporter) gauge(name, help string, f func() int) {
+	e.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
 }

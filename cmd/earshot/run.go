@@ -35,13 +35,7 @@ func (r *receiving) settings(a *app) error {
 	for _, f := range [...]struct{ key, value, flag string }{
 		{"data", r.Data, "--data"}, {"hep.listen", r.HEP, "--hep"}, {"http.listen", r.HTTP, "--http"},
 	} {
-		switch f.value {
-		case "":
-		case "none":
-			a.set(f.key, "", f.flag)
-		default:
-			a.set(f.key, f.value, f.flag)
-		}
+		a.setListen(f.key, f.value, f.flag)
 	}
 	return nil
 }
@@ -179,7 +173,8 @@ func serve(a *app, demo, check bool) (err error) {
 		analysis.stopping()
 		return nil
 	}))
-	meters := newMeters(registry, hep, analysis)
+	meterCollector(registry, hep, analysis)
+	agentMeters := meterAgent(registry, taps)
 	if len(taps) > 0 {
 		frames := bus.NewMemory(64)
 		if err := startTaps(a, taps, group, frames, own, captureHealth); err != nil {
@@ -204,7 +199,7 @@ func serve(a *app, demo, check bool) (err error) {
 				if err := out.Flush(context.Background()); err != nil {
 					a.log.Error("packets were not passed on", "error", err)
 				}
-				meters.agent(ag.Counters)
+				agentMeters.take(ag.Counters)
 			})
 		}))
 		flights.add(group)

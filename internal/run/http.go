@@ -64,6 +64,9 @@ func NewHTTPServer(l net.Listener, health *Health, metrics prometheus.Gatherer, 
 // Addr is the address it listens on.
 func (s *HTTPServer) Addr() net.Addr { return s.listener.Addr() }
 
+// Close lets the port go where Run was not called.
+func (s *HTTPServer) Close() { _ = s.listener.Close() }
+
 // Run serves until ctx ends, then lets requests finish for up to 2 s.
 func (s *HTTPServer) Run(ctx context.Context) error {
 	server := &http.Server{
