@@ -42,9 +42,9 @@ type Tap struct {
 	out     *bus.Publisher
 	drops   packet.Drops
 	known   capture.Drops
-	flushed time.Time       // by the time of frames, as is
-	asked   time.Time       // for drops
-	counted time.Time       // drops until this moment are passed on
+	flushed time.Time // by the time of frames, as is
+	asked   time.Time // for drops
+	counted time.Time // drops until this moment are passed on
 }
 
 const (

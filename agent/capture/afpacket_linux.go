@@ -263,20 +263,22 @@ func (l *afpacket) count() error {
 	return nil
 }
 
-// SetFilter replaces the filter, at once and for every frame that comes.
+// SetFilter replaces the filter, at once and for every frame that comes: each
+// frame meets the one or the other. One that the kernel refuses changes nothing.
 func (l *afpacket) SetFilter(f Filter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.filter = f
-	if l.ring == nil {
-		return nil
+	if err := l.setFilter(f); err != nil {
+		return err
 	}
-	return l.setFilter(f)
+	l.filter = f
+	return nil
 }
 
+// setFilter also tells what is wrong with a filter while the interface is away.
 func (l *afpacket) setFilter(f Filter) error {
 	program, err := l.program(f)
-	if err == nil {
+	if err == nil && l.ring != nil {
 		err = l.ring.setProgram(program)
 	}
 	if err != nil {

@@ -81,7 +81,8 @@ type Live interface {
 	Source
 	// Drops returns the counters since the capture began. Any goroutine may ask.
 	Drops() (Drops, error)
-	// SetFilter replaces the filter.
+	// SetFilter replaces the filter. Any goroutine may do so with AF_PACKET, and
+	// no frame that passes both filters is lost; with libpcap only who reads.
 	SetFilter(Filter) error
 	// Close ends the capture, from any goroutine. Whoever has begun to read
 	// reads on until io.EOF: with that the ring is let go.

@@ -43,7 +43,9 @@ func TestStatus(t *testing.T) {
 			defer c.Close()
 			got := make(chan string, 200)
 			go frames(c, got)
-			await(t, u, func(s Status) bool { return s.Packets == 0 && s.Bytes == 0 && s.Oldest.IsZero() && s.Using == "tcp://"+address })
+			await(t, u, func(s Status) bool {
+				return s.Packets == 0 && s.Bytes == 0 && s.Oldest.IsZero() && s.Using == "tcp://"+address
+			})
 			if err := u.Health(); err != nil {
 				t.Error(err)
 			}

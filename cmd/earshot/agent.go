@@ -130,6 +130,9 @@ func (k *agentCommand) Run(a *app) error {
 			meters.take(ag.Counters)
 		})
 	}))
+	group.Add("reload", &run.Reloader{
+		Sources: a.sources(), Config: a.config, Log: a.log, Takes: []run.Take{a.takeLevel(), takeFilter(taps, own)},
+	})
 	group.Add("sender", sending{sender, giveUp})
 	flights.add(group)
 	web.serve(a, group, sender)

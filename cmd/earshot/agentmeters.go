@@ -12,7 +12,9 @@ import (
 
 // agentMeters shows the counters of an agent and of its decoders as metrics.
 // They own their counters; they publish copies.
-type agentMeters struct{ last atomic.Pointer[agent.Counters] }
+type agentMeters struct {
+	last atomic.Pointer[agent.Counters]
+}
 
 func meterAgent(reg prometheus.Registerer, taps []tap) *agentMeters {
 	m := &agentMeters{}

@@ -119,6 +119,25 @@ func startTaps(a *app, taps []tap, group *run.Group, frames *bus.Memory, own []u
 	return nil
 }
 
+// takeFilter gives live taps another filter. libpcap empties its ring for that,
+// so that there it needs a restart.
+func takeFilter(taps []tap, own []uint16) run.Take {
+	if runtime.GOOS != "linux" || len(taps) == 0 || taps[0].live.String() == capture.MethodLibpcap {
+		return run.Take{}
+	}
+	return run.Take{
+		Keys: []string{"capture.ports", "capture.rtp_ports", "capture.hosts", "capture.filter", "capture.rtp_snaplen"},
+		Take: func(c *run.Config) error {
+			for _, t := range taps {
+				if err := t.live.SetFilter(captureFilter(c, own)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
 // showTaps says what would be captured, and how.
 func showTaps(w io.Writer, a *app, taps []tap, own []uint16) error {
 	for _, t := range taps {

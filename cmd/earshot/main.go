@@ -150,7 +150,7 @@ func (a *app) setListen(key, value, flag string) {
 
 // load reads the configuration; flags were noted with set before.
 func (a *app) load() error {
-	c, warnings, err := run.Load(run.Sources{File: a.file, Env: os.Environ(), Flags: a.settings})
+	c, warnings, err := run.Load(a.sources())
 	if err != nil {
 		return usageError{err}
 	}
@@ -165,6 +165,19 @@ func (a *app) load() error {
 		a.log.Warn("configuration", "warning", w)
 	}
 	return nil
+}
+
+// sources are those of the configuration.
+func (a *app) sources() run.Sources {
+	return run.Sources{File: a.file, Env: os.Environ(), Flags: a.settings}
+}
+
+// takeLevel changes how much is logged.
+func (a *app) takeLevel() run.Take {
+	return run.Take{Keys: []string{"log.level"}, Take: func(c *run.Config) error {
+		a.level.Set(c.Log.Level)
+		return nil
+	}}
 }
 
 type versionCommand struct{}
