@@ -65,6 +65,9 @@ func (k *agentCommand) Run(a *app) error {
 	if k.Read != "" {
 		return k.readFile(a)
 	}
+	if err := dropPrivileges(a); err != nil {
+		return err
+	}
 	web, err := openAgentWeb(a)
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ type Agent struct {
 	SpoolDir   string   `yaml:"spool_dir"`
 	TLS        AgentTLS `yaml:"tls"`
 	Recorder   Recorder `yaml:"recorder"`
+	User       string   `yaml:"user"`
 }
 
 // AgentTLS is how an agent and its tls:// collectors know each other.
