@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-voip/earshot/agent/recorder"
@@ -44,6 +45,9 @@ type Options struct {
 	Recorder    *recorder.Recorder
 	FreezeBelow float64
 	Speech      media.Speech
+	// MemoryFull and CPUFull are set while this process uses more than it may:
+	// streams that begin then are not metered. nil is never.
+	MemoryFull, CPUFull *atomic.Bool
 }
 
 // Defaults suit one machine.
@@ -53,6 +57,13 @@ func Defaults() Options {
 	}
 }
 
+// Reasons of an Agent's drops: RTP of streams that are not metered.
+const (
+	ReasonStreamsFull = "streams_full"
+	ReasonMemory      = "memory"
+	ReasonCPU         = "cpu"
+)
+
 // Counters say what an Agent saw. Packets that it passed on are counted too.
 type Counters struct {
 	SIP, RTP, RTCP, HEP    uint64
@@ -60,6 +71,8 @@ type Counters struct {
 	HEPErrors              uint64
 	OwnHEP                 uint64 // on IgnorePorts
 	RTPUnmetered           uint64 // because MaxStreams were; those that no SDP announced may take half of them
+	RTPRefusedMemory       uint64 // because MemoryFull was set
+	RTPRefusedCPU          uint64 // because CPUFull was set
 	RTPGuessed             uint64 // of streams never announced and never confirmed: not reported
 	Streams                uint64 // metered now
 	StreamsReported, Addrs uint64 // Addrs are the media addresses remembered now
@@ -360,6 +373,7 @@ func (c *Counters) Undecoded() map[string]uint64 {
 	return map[string]uint64{
 		"stun": c.STUN, "dtls": c.DTLS, "turn": c.TURN, "zrtp": c.ZRTP, "t38": c.UDPTL, "udp_other": c.Other, "keep_alive": c.KeepAlives,
 		"hep_malformed": c.HEPErrors, "own_hep": c.OwnHEP, "rtcp_malformed": c.RTCPErrors,
-		"rtp_guess_unconfirmed": c.RTPGuessed, "streams_full": c.RTPUnmetered,
+		"rtp_guess_unconfirmed": c.RTPGuessed, ReasonStreamsFull: c.RTPUnmetered,
+		ReasonMemory: c.RTPRefusedMemory, ReasonCPU: c.RTPRefusedCPU,
 	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/earshot-voip/earshot/agent/recorder"
@@ -87,8 +88,15 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 	// Anybody can make up streams: those that are announced keep half of the
 	// table for themselves.
 	if len(t.order) >= a.opt.MaxStreams || !known && 2*t.guesses >= a.opt.MaxStreams {
-		a.Counters.RTPUnmetered++
-		a.drops.Add("streams_full", p.Time, 1)
+		a.refuse(p, ReasonStreamsFull, &a.Counters.RTPUnmetered)
+		return nil
+	}
+	if set(a.opt.MemoryFull) {
+		a.refuse(p, ReasonMemory, &a.Counters.RTPRefusedMemory)
+		return nil
+	}
+	if set(a.opt.CPUFull) {
+		a.refuse(p, ReasonCPU, &a.Counters.RTPRefusedCPU)
 		return nil
 	}
 	before, takeover := t.pairs[pair]
@@ -107,6 +115,14 @@ func (a *Agent) newStream(p *packet.Packet, hash, pair uint64) *stream {
 	t.table.add(s)
 	t.order = append(t.order, s)
 	return s
+}
+
+func set(flag *atomic.Bool) bool { return flag != nil && flag.Load() }
+
+// refuse counts a packet of a stream that is not metered.
+func (a *Agent) refuse(p *packet.Packet, reason string, n *uint64) {
+	*n++
+	a.drops.Add(reason, p.Time, 1)
 }
 
 // stale reports whether SDP said something new of the stream's addresses. One

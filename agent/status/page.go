@@ -23,6 +23,8 @@ type Interface struct {
 type Process struct {
 	Memory uint64        // resident, bytes
 	CPU    time.Duration // used since its start
+	// Ceilings says what it may use, and what it does above that; "" is no ceiling.
+	Ceilings string
 }
 
 // Page is the status page of an agent. What it shows it asks for; all of it may

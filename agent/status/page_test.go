@@ -27,7 +27,7 @@ func TestPage(t *testing.T) {
 	sender.Counts.Sent.Store(4711)
 	sender.Counts.Lost.Store(3)
 	counters := &agent.Counters{SIP: 100, RTP: 5000, Streams: 2, STUN: 7, RTPUnmetered: 9}
-	use := Process{Memory: 45<<20 + 1<<19, CPU: 1300 * time.Millisecond}
+	use := Process{Memory: 45<<20 + 1<<19, CPU: 1300 * time.Millisecond, Ceilings: "CPU 50 % of a core"}
 	one, two, other := &agent.Tap{}, &agent.Tap{}, &agent.Tap{}
 	one.Seen.Store(&capture.Drops{Received: 600, DroppedKernel: 4})
 	two.Seen.Store(&capture.Drops{Received: 400, DroppedInterface: 5})

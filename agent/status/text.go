@@ -101,6 +101,9 @@ func (p *Page) uses(b *bytes.Buffer) {
 	use := p.Process()
 	fmt.Fprintf(b, "\nwhat I use\n  memory %s; CPU %.1f %% of a core, %s in all\n", mebibytes(use.Memory),
 		100*p.rate(func(s *sample) float64 { return s.cpu.Seconds() }), use.CPU.Round(10*time.Millisecond))
+	if use.Ceilings != "" {
+		fmt.Fprintf(b, "  ceilings: %s\n", use.Ceilings)
+	}
 }
 
 func mebibytes(n uint64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -103,11 +103,15 @@ func (k *agentCommand) Run(a *app) error {
 		return err
 	}
 	ag := agent.New(options, func(p *packet.Packet) {
+	ceilings := &run.Ceilings{Memory: a.config.Agent.Memory, CPU: a.config.Agent.CPU, Log: a.log}
+	opt := liveAgentOptions(&a.config, own)
+	opt.MemoryFull, opt.CPUFull = &ceilings.MemoryFull, &ceilings.CPUFull
+	ag := agent.New(opt, func(p *packet.Packet) {
 		if err := out.Add(context.Background(), p); err != nil {
 			a.log.Error("packet was not sent", "error", err)
 		}
 	})
-	meters := web.show(a, taps, sender)
+	meters := web.show(a, taps, sender, ceilings)
 	giveUp, hurry := context.WithCancel(context.Background())
 	defer hurry()
 	group.Add("stop", run.Func(func(ctx context.Context) error {
@@ -133,6 +137,7 @@ func (k *agentCommand) Run(a *app) error {
 			meters.take(ag.Counters)
 		})
 	}))
+	group.Add("ceilings", ceilings)
 	group.Add("reload", &run.Reloader{
 		Sources: a.sources(), Config: a.config, Log: a.log, Takes: []run.Take{a.takeLevel(), takeFilter(taps, own)},
 	})

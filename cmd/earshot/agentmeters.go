@@ -30,7 +30,7 @@ func meterAgent(reg prometheus.Registerer, taps []tap) *agentMeters {
 	seen("other", func(c *agent.Counters) uint64 {
 		return c.Other + c.STUN + c.DTLS + c.TURN + c.ZRTP + c.UDPTL + c.KeepAlives + c.OwnHEP
 	})
-	seen("unmetered", func(c *agent.Counters) uint64 { return c.RTPUnmetered })
+	seen("unmetered", func(c *agent.Counters) uint64 { return c.RTPUnmetered + c.RTPRefusedMemory + c.RTPRefusedCPU })
 	gauge("earshot_capture_streams", "RTP streams metered now.", func() int { return int(m.load().Streams) })
 	counter("earshot_capture_addresses_forgotten_total", "Media addresses of SDP that the agent forgot because its table was full.", nil,
 		func() uint64 { return m.load().AddrsForgotten })

@@ -34,13 +34,15 @@ func openAgentWeb(a *app) (*agentWeb, error) {
 }
 
 // show makes metrics and page of what there is to tell.
-func (w *agentWeb) show(a *app, taps []tap, sender *uplink.Uplink) *agentMeters {
+func (w *agentWeb) show(a *app, taps []tap, sender *uplink.Uplink, ceilings *run.Ceilings) *agentMeters {
 	meters := meterAgent(w.registry, taps)
 	meterTaps(w.registry, taps)
 	meterUplink(w.registry, sender)
 	w.page = &status.Page{
 		Version: versionText(), Node: a.config.NodeName(), Agent: meters.load, Uplink: sender,
-		Process: func() status.Process { return status.Process{Memory: run.Memory(), CPU: run.CPUTime()} },
+		Process: func() status.Process {
+			return status.Process{Memory: run.Memory(), CPU: run.CPUTime(), Ceilings: ceilings.String()}
+		},
 	}
 	for _, t := range taps {
 		if t.worker == 0 {

@@ -58,6 +58,8 @@ type Agent struct {
 	TLS        AgentTLS `yaml:"tls"`
 	Recorder   Recorder `yaml:"recorder"`
 	User       string   `yaml:"user"`
+	Memory     Size     `yaml:"memory"`
+	CPU        int      `yaml:"cpu"`
 }
 
 // AgentTLS is how an agent and its tls:// collectors know each other.
