@@ -113,10 +113,11 @@ func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
 	default:
 		return now, fmt.Errorf("capture on %s: %w", t.Name, err)
 	}
-	if err == nil && (now.Sub(t.asked) >= time.Second || outage != nil) { // two outages are two rows
+	// A clock that was set back is no reason to wait until it is where it was.
+	if err == nil && (now.Sub(t.asked).Abs() >= time.Second || outage != nil) { // two outages are two rows
 		err = t.count(ctx, now)
 	}
-	if err == nil && now.Sub(t.flushed) >= flushEvery {
+	if err == nil && now.Sub(t.flushed).Abs() >= flushEvery {
 		t.flushed = now
 		err = t.out.Flush(ctx)
 	}
@@ -133,6 +134,22 @@ func (t *Tap) add(ctx context.Context, ps []packet.Packet) error {
 		}
 	}
 	return nil
+}
+
+// Working gives a function that tells whether every tap has counted since it was
+// asked last, more than a second ago: a tap that hangs does not, nor one whose bus
+// is full because the Agent behind it hangs.
+func Working(taps []*Tap) func() bool {
+	last := make([]*packet.Stats, len(taps))
+	return func() bool {
+		all := true
+		for i, t := range taps {
+			now := t.Decoded.Load()
+			all = all && now != last[i]
+			last[i] = now
+		}
+		return all
+	}
 }
 
 func (t *Tap) outage(o *capture.Outage) {

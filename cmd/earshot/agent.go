@@ -90,6 +90,7 @@ func (k *agentCommand) Run(a *app) error {
 		return errors.Join(err, sender.Close())
 	}
 	group := run.NewGroup(a.log)
+	group.Add("systemd", &run.Supervised{Works: agent.Working(agentTaps(taps))})
 	frames := bus.NewMemory(64)
 	captured := web.health.Component("capture")
 	if err := startTaps(a, taps, group, frames, own, captured); err != nil {

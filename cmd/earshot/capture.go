@@ -27,6 +27,14 @@ type tap struct {
 	worker int
 }
 
+func agentTaps(taps []tap) []*agent.Tap {
+	all := make([]*agent.Tap, len(taps))
+	for i, t := range taps {
+		all[i] = t.Tap
+	}
+	return all
+}
+
 // openTaps opens every interface. From now on its ring takes what comes.
 func openTaps(a *app) ([]tap, error) {
 	c := &a.config.Capture
