@@ -103,16 +103,15 @@ func (k *agentCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ag := agent.New(options, func(p *packet.Packet) {
 	ceilings := &run.Ceilings{Memory: a.config.Agent.Memory, CPU: a.config.Agent.CPU, Log: a.log}
-	opt := liveAgentOptions(&a.config, own)
-	opt.MemoryFull, opt.CPUFull = &ceilings.MemoryFull, &ceilings.CPUFull
-	ag := agent.New(opt, func(p *packet.Packet) {
+	options.MemoryFull, options.CPUFull = &ceilings.MemoryFull, &ceilings.CPUFull
+	ag := agent.New(options, func(p *packet.Packet) {
 		if err := out.Add(context.Background(), p); err != nil {
 			a.log.Error("packet was not sent", "error", err)
 		}
 	})
 	meters := web.show(a, taps, sender, ceilings)
+	flights.register(web.server, web.registry)
 	giveUp, hurry := context.WithCancel(context.Background())
 	defer hurry()
 	group.Add("stop", run.Func(func(ctx context.Context) error {

@@ -32,10 +32,13 @@ func (a *app) openRecorder(o *agent.Options) (*flights, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newRecorder(c, filepath.Join(data, "recorder"), a.log)
+	r := newRecorder(c, recorderDir(data), a.log)
 	recordWith(o, c, a.codecs, r)
 	return &flights{r, c.Agent.Recorder.Key}, nil
 }
+
+// recorderDir is where the flight recorder keeps its files.
+func recorderDir(data string) string { return filepath.Join(data, "recorder") }
 
 func newRecorder(c *run.Config, dir string, log *slog.Logger) *recorder.Recorder {
 	r := c.Agent.Recorder

@@ -32,11 +32,14 @@ func dropPrivileges(a *app) error {
 	if o.SpoolDir != "" {
 		p.Folders = append(p.Folders, o.SpoolDir)
 	}
+	dir, err := c.DataDir()
+	if err != nil {
+		return err
+	}
+	if c.Agent.Recorder.Memory > 0 {
+		p.Folders = append(p.Folders, recorderDir(dir))
+	}
 	if c.Data == "" { // the folder of root, not that of the user
-		dir, err := c.DataDir()
-		if err != nil {
-			return err
-		}
 		if err := os.Setenv(run.EnvName("data"), dir); err != nil {
 			return err
 		}
