@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/earshot-voip/earshot/agent"
+	"github.com/earshot-voip/earshot/agent/thin"
 	"github.com/earshot-voip/earshot/analyzer"
 	"github.com/earshot-voip/earshot/collector"
 	"github.com/earshot-voip/earshot/internal/hep"
@@ -48,6 +49,7 @@ func newMeters(reg prometheus.Registerer, h *collector.Server, an *analysis) *me
 		return c.Other + c.STUN + c.DTLS + c.TURN + c.ZRTP + c.UDPTL + c.KeepAlives + c.OwnHEP
 	})
 	seen("unmetered", func(c *agent.Counters) uint64 { return c.RTPUnmetered })
+	meterThin(reg, func() *thin.Counters { return &m.last.Load().Thin })
 	took := func(kind string, f func(*analyzer.Counters) uint64) {
 		counter("earshot_analyzer_packets_total", "Packets analysed, by what they are.", prometheus.Labels{"kind": kind},
 			func() uint64 { return f(an.snapshot.Load()) })
