@@ -45,7 +45,8 @@ var allowed = map[string][]string{
 	"internal/synth":  {"internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "agent/capture"},
 	"agent/status":    {"agent", "agent/capture", "agent/uplink", "internal/packet"},
 	"agent/uplink":    {"internal/packet", "internal/hep", "internal/sip", "internal/bus"},
-	"agent":           {"agent/capture", "agent/recorder", "internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "internal/bus"},
+	"agent/thin":      {"internal/packet", "internal/sip"},
+	"agent":           {"agent/capture", "agent/recorder", "agent/thin", "internal/packet", "internal/hep", "internal/sip", "internal/media", "internal/record", "internal/bus"},
 	"collector":       {"internal/packet", "internal/hep", "internal/sip", "internal/bus", "internal/record"},
 
 	"analyzer": {

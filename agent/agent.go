@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/earshot-voip/earshot/agent/recorder"
+	"github.com/earshot-voip/earshot/agent/thin"
 	"github.com/earshot-voip/earshot/internal/hep"
 	"github.com/earshot-voip/earshot/internal/media"
 	"github.com/earshot-voip/earshot/internal/packet"
@@ -48,6 +49,8 @@ type Options struct {
 	// MemoryFull and CPUFull are set while this process uses more than it may:
 	// streams that begin then are not metered. nil is never.
 	MemoryFull, CPUFull *atomic.Bool
+	// Thin says what is left out, and what is masked, of what leaves.
+	Thin thin.Options
 }
 
 // Defaults suit one machine.
@@ -79,6 +82,7 @@ type Counters struct {
 	AddrsForgotten         uint64 // because MaxAddrs were
 	RTCPErrors, KeepAlives uint64
 	ZRTP, TURN, UDPTL      uint64
+	Thin                   thin.Counters
 
 	Requests  map[string]uint64 // SIP requests by method
 	Responses map[int]uint64    // SIP responses by status
@@ -116,6 +120,7 @@ type Agent struct {
 	ignores  [1 << 16 / 64]uint64
 	streams  streams
 	announce announcements
+	thin     *thin.Filter  // nil: everything leaves as it is
 	reported media.Report  // the latest, used again
 	out      packet.Packet // that which carries it
 	buf      []byte        // the payload made last
@@ -130,6 +135,7 @@ func New(opt Options, emit func(*packet.Packet)) *Agent {
 	a := &Agent{opt: opt, emit: emit, announce: announcements{byAddr: map[addrKey]*announcement{}, max: opt.MaxAddrs}, drops: packet.Drops{Stage: "agent"}}
 	a.Counters.Requests, a.Counters.Responses = map[string]uint64{}, map[int]uint64{}
 	a.streams.init()
+	a.thin = thin.New(opt.Thin)
 	for _, p := range opt.UnwrapHEP {
 		a.unwraps[p/64] |= 1 << (p % 64)
 	}
@@ -204,7 +210,8 @@ func (a *Agent) observeOther(p *packet.Packet) {
 }
 
 func (a *Agent) observeSIP(p *packet.Packet) {
-	if a.message.Parse(p.Payload) {
+	read := a.message.Parse(p.Payload)
+	if read {
 		a.Counters.countSIP(&a.message)
 		if body := a.message.SDP(); len(body) > 0 {
 			a.sdp.Parse(body)
@@ -217,7 +224,36 @@ func (a *Agent) observeSIP(p *packet.Packet) {
 	} else if r := a.opt.Recorder; r != nil {
 		r.Counts.SIPUnread.Add(1)
 	}
-	a.emit(p)
+	if a.thin == nil {
+		a.emit(p)
+		return
+	}
+	// SDP was read first: it tells which call the media belong to, that they are
+	// left out with it.
+	m := &a.message
+	if !read {
+		m = nil
+	}
+	switch a.thin.Message(p, m) {
+	case thin.Kept:
+		a.emit(p)
+	case thin.Rate: // nobody asked for this very message to be left out
+		a.drops.Add("thin_rate", p.Time, 1)
+	default:
+	}
+	a.Counters.Thin = a.thin.Counters
+}
+
+// pass hands on what is no SIP.
+func (a *Agent) pass(p *packet.Packet) {
+	if a.thin == nil {
+		a.emit(p)
+		return
+	}
+	if a.thin.Packet(p) == thin.Kept {
+		a.emit(p)
+	}
+	a.Counters.Thin = a.thin.Counters
 }
 
 func (a *Agent) observeRTCP(p *packet.Packet) {
@@ -239,7 +275,7 @@ func (a *Agent) observeRTCP(p *packet.Packet) {
 	}
 	a.buf = media.AppendRTCPJSON(a.buf[:0], &a.rtcp)
 	p.Payload = a.buf
-	a.emit(p)
+	a.pass(p)
 }
 
 func isHEP(b []byte) bool {
@@ -269,7 +305,7 @@ func (a *Agent) unwrap(outer *packet.Packet) {
 		a.observeSIP(&p)
 	case packet.KindRTCP:
 		a.Counters.RTCP++
-		a.emit(&p)
+		a.pass(&p)
 	case packet.KindRTP:
 		if a.header.Parse(p.Payload) {
 			a.observeRTP(&p)
@@ -277,7 +313,7 @@ func (a *Agent) unwrap(outer *packet.Packet) {
 			a.Counters.Other++
 		}
 	default:
-		a.emit(&p)
+		a.pass(&p)
 	}
 }
 
@@ -368,12 +404,17 @@ func (a *Agent) Close() {
 	a.tell()
 }
 
-// Undecoded are the packets that became nothing, by reason.
+// Undecoded are the packets that became nothing, and the reports that were left
+// out, by reason.
 func (c *Counters) Undecoded() map[string]uint64 {
-	return map[string]uint64{
+	u := map[string]uint64{
 		"stun": c.STUN, "dtls": c.DTLS, "turn": c.TURN, "zrtp": c.ZRTP, "t38": c.UDPTL, "udp_other": c.Other, "keep_alive": c.KeepAlives,
 		"hep_malformed": c.HEPErrors, "own_hep": c.OwnHEP, "rtcp_malformed": c.RTCPErrors,
 		"rtp_guess_unconfirmed": c.RTPGuessed, ReasonStreamsFull: c.RTPUnmetered,
 		ReasonMemory: c.RTPRefusedMemory, ReasonCPU: c.RTPRefusedCPU,
 	}
+	for _, r := range thin.Reasons() {
+		u["thin_"+r.String()] = c.Thin.By[r]
+	}
+	return u
 }

@@ -254,7 +254,7 @@ func (a *Agent) send(s *stream, r *media.Report, now time.Time) {
 		a.buf = r.AppendShared(a.buf, &a.out)
 	}
 	a.out.Payload = a.buf
-	a.emit(&a.out)
+	a.pass(&a.out)
 }
 
 // finish gives all reports that a stream still owes.

@@ -130,6 +130,7 @@ func (k *agentCommand) Run(a *app) error {
 	group.Add("agent", run.Func(func(ctx context.Context) error {
 		defer sender.Input().Close() // upon which the sender ends
 		defer flights.close()
+		defer func() { tellThin(a.log, &ag.Counters.Thin) }()
 		return ag.Run(ctx, frames, func() {
 			if err := out.Flush(context.Background()); err != nil {
 				a.log.Error("packets were not sent", "error", err)
@@ -220,6 +221,7 @@ func (k *agentCommand) readFile(a *app) error {
 	err = errors.Join(readErr, failed, <-done)
 	if err == nil {
 		a.log.Info("all sent", "packets", sender.Counts.Sent.Load())
+		tellThin(a.log, &ag.Counters.Thin)
 	}
 	return err
 }

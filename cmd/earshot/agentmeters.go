@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/earshot-voip/earshot/agent"
+	"github.com/earshot-voip/earshot/agent/thin"
 	"github.com/earshot-voip/earshot/agent/uplink"
 	"github.com/earshot-voip/earshot/internal/packet"
 )
@@ -34,6 +35,7 @@ func meterAgent(reg prometheus.Registerer, taps []tap) *agentMeters {
 	gauge("earshot_capture_streams", "RTP streams metered now.", func() int { return int(m.load().Streams) })
 	counter("earshot_capture_addresses_forgotten_total", "Media addresses of SDP that the agent forgot because its table was full.", nil,
 		func() uint64 { return m.load().AddrsForgotten })
+	meterThin(reg, func() *thin.Counters { return &m.load().Thin })
 	undecoded := func(reason string, f func() uint64) {
 		counter("earshot_capture_undecoded_total", "Frames and packets captured here that became nothing, by the reasons of the summary of earshot read.",
 			prometheus.Labels{"reason": reason}, f)

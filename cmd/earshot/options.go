@@ -22,6 +22,7 @@ func agentOptions(c *run.Config, node string) agent.Options {
 	o.UnwrapHEP = c.HEP.Ports
 	o.MaxStreams, o.StreamIdle, o.Guess = c.Media.MaxStreams, time.Duration(c.Media.Idle), c.Media.HeuristicRTP
 	o.NoBuffers, o.Signal = c.Media.JitterBuffer == "none", c.Media.Signal == "on"
+	o.Thin = thinOptions(&c.Agent.Thin)
 	return o
 }
 

@@ -60,6 +60,7 @@ type Agent struct {
 	User       string   `yaml:"user"`
 	Memory     Size     `yaml:"memory"`
 	CPU        int      `yaml:"cpu"`
+	Thin       Thin     `yaml:"thin"`
 }
 
 // AgentTLS is how an agent and its tls:// collectors know each other.
@@ -78,6 +79,19 @@ type Recorder struct {
 	Keep     Size     `yaml:"keep"`
 	KeepFor  Duration `yaml:"keep_for"`
 	Key      string   `yaml:"key" secret:"true"`
+}
+
+// Thin is what an agent does not send, and what it masks in the rest.
+type Thin struct {
+	Methods   []string  `yaml:"methods"`
+	Addresses []Network `yaml:"addresses"`
+	Users     []Pattern `yaml:"users"`
+	Sample    int       `yaml:"sample"` // percent
+	Rate      int       `yaml:"rate"`
+	Mask      string    `yaml:"mask"`
+	MaskKeep  int       `yaml:"mask_keep"`
+	MaskKey   string    `yaml:"mask_key" secret:"true"`
+	Bodies    string    `yaml:"bodies"`
 }
 
 // Capture is live capture from interfaces.

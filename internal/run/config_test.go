@@ -169,6 +169,12 @@ func TestErrors(t *testing.T) {
 	f("dialog: {longest_call: 1m, headers: ['*']}",
 		`dialog.longest_call is 1m; want no less than dialog.timer_c (3m)`,
 		`dialog.headers[0] is "*"; want a header name such as X-Trunk, or X-*`)
+	f("agent: {thin: {users: ['(']}}", `e.yaml:1: agent.thin.users[0] is "("; want a regular expression (RE2) such as ^49301234[0-9]*$`)
+	f("agent: {thin: {methods: [options], sample: 0, mask: hash, mask_key: secret, bodies: none}}",
+		`agent.thin.methods[0] is "options"; want a method such as OPTIONS, in capitals`,
+		`agent.thin.sample is 0; want 1 to 100`,
+		`agent.thin.mask_key is "xxxxx"; want a secret of 16 characters or more for agent.thin.mask: hash, the same at every agent`,
+		`agent.thin.bodies is "none"; want all or sdp`)
 }
 
 func TestEnvAndFlagErrors(t *testing.T) {
@@ -208,6 +214,7 @@ func TestPrintedConfigurationReadsBack(t *testing.T) {
 				{Network{netip.MustParsePrefix("2001:db8::/32")}, "x:1,", ""},
 			}
 			c.Capture.Ports, c.Capture.RTPPorts = []Ports{{5060, 5060}, {5080, 5090}}, []Ports{{10000, 20000}}
+			c.Agent.Thin.Users, c.Agent.Thin.Methods = []Pattern{{regexp.MustCompile(`^\+49[0-9]{3,}: x`)}}, []string{"OPTIONS"}
 			c.Capture.Hosts = []Network{{netip.MustParsePrefix("192.0.2.0/24")}}
 			c.Topology.Trunks = []Trunk{{"carrier-a", Network{netip.MustParsePrefix("203.0.113.0/28")}}, {"b", Network{netip.MustParsePrefix("2001:db8::1/128")}}}
 		},

@@ -34,6 +34,18 @@ func (c *Config) Validate() error {
 	}
 	v.number("agent.cpu", c.Agent.CPU, 0, 100_000)
 	v.check((c.Agent.TLS.Cert == "") == (c.Agent.TLS.Key == ""), "agent.tls.key", c.Agent.TLS.Key, "a key if there is an agent.tls.cert, and the other way round")
+	for i, s := range c.Agent.Thin.Methods {
+		v.check(s != "" && s == strings.ToUpper(s) && !strings.ContainsAny(s, " \t\r\n"), fmt.Sprintf("agent.thin.methods[%d]", i), s, "a method such as OPTIONS, in capitals")
+	}
+	v.number("the number of networks in agent.thin.addresses", len(c.Agent.Thin.Addresses), 0, 1000)
+	v.number("the number of expressions in agent.thin.users", len(c.Agent.Thin.Users), 0, 100)
+	v.number("agent.thin.sample", c.Agent.Thin.Sample, 1, 100)
+	v.number("agent.thin.rate", c.Agent.Thin.Rate, 0, 1_000_000)
+	v.check(slices.Contains([]string{"off", "star", "hash"}, c.Agent.Thin.Mask), "agent.thin.mask", c.Agent.Thin.Mask, "off, star or hash")
+	v.number("agent.thin.mask_keep", c.Agent.Thin.MaskKeep, 0, 15)
+	v.check(c.Agent.Thin.Mask != "hash" || len(c.Agent.Thin.MaskKey) >= 16, "agent.thin.mask_key", redacted(c.Agent.Thin.MaskKey, "true"),
+		"a secret of 16 characters or more for agent.thin.mask: hash, the same at every agent")
+	v.check(c.Agent.Thin.Bodies == "all" || c.Agent.Thin.Bodies == "sdp", "agent.thin.bodies", c.Agent.Thin.Bodies, "all or sdp")
 
 	if rec := c.Agent.Recorder; rec.Memory > 0 {
 		v.size("agent.recorder.memory", rec.Memory, 1<<20, 64<<30)

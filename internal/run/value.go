@@ -204,6 +204,24 @@ func (p Ports) String() string {
 // MarshalText is String.
 func (p Ports) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
+// Pattern is a regular expression (RE2).
+type Pattern struct{ *regexp.Regexp }
+
+// UnmarshalText compiles the expression.
+func (p *Pattern) UnmarshalText(b []byte) error {
+	re, err := regexp.Compile(string(b))
+	if err != nil || len(b) == 0 {
+		return errPattern
+	}
+	p.Regexp = re
+	return nil
+}
+
+var errPattern = fmt.Errorf("a regular expression (RE2) such as ^49301234[0-9]*$")
+
+// Equal reports whether two are the same expression.
+func (p Pattern) Equal(o Pattern) bool { return p.String() == o.String() }
+
 // LinkHeader is a header that ties the legs of a call together.
 type LinkHeader struct {
 	Name      string

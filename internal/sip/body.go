@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 )
 
@@ -11,6 +12,9 @@ const maxNesting = 4
 // Body gives the body: Content-Length bytes where that is sane, else all to the end of the payload. It is empty, and
 // not nil, when there is none.
 func (m *Message) Body() []byte { return m.Raw[m.headerEnd:m.bodyEnd:m.bodyEnd] }
+
+// Behind gives what follows the body, which Content-Length leaves out; RFC 3261 section 18.3 has it ignored.
+func (m *Message) Behind() []byte { return m.Raw[m.bodyEnd:] }
 
 // SDP gives the session description: the body itself or the application/sdp part of a multipart body; nil when there
 // is none. A body without a Content-Type that begins like SDP is taken for it.
@@ -37,6 +41,49 @@ func (m *Message) PartParams(contentType string) (part, params []byte) {
 		return nil, nil
 	}
 	return findPart(m.Get(HeaderContentType), body, contentType, maxNesting)
+}
+
+// Parts gives the whole body in pieces, each with its Content-Type: the body itself, or the parts of a multipart body,
+// nested ones included. What stands before, between and behind parts has none. Delimiters and the headers of parts are
+// left out.
+func (m *Message) Parts() iter.Seq2[[]byte, []byte] {
+	return func(yield func(contentType, content []byte) bool) {
+		if body := m.Body(); len(body) > 0 {
+			eachPart(m.Get(HeaderContentType), body, maxNesting, yield)
+		}
+	}
+}
+
+func eachPart(contentType, body []byte, depth int, yield func(contentType, content []byte) bool) bool {
+	name, params := mediaType(contentType)
+	var boundary []byte
+	if isMultipart(name) && depth > 0 {
+		boundary = boundaryOf(params, body)
+	}
+	if len(boundary) == 0 {
+		return yield(contentType, body)
+	}
+	for inside := false; len(body) > 0; {
+		start, after, closing := findDelimiter(body, boundary)
+		piece := slices.Clip(body[:start])
+		if after >= 0 {
+			piece = withoutLineEnd(piece)
+		}
+		partType, content := []byte(nil), piece
+		if inside {
+			if partType, content = splitPart(piece); len(content) == 0 {
+				partType, content = nil, piece // no empty line: who knows what it is
+			}
+		}
+		if len(content) > 0 && !eachPart(partType, content, depth-1, yield) {
+			return false
+		}
+		if after < 0 {
+			return true
+		}
+		inside, body = !closing, body[after:]
+	}
+	return true
 }
 
 // mediaType divides a Content-Type into its type and its parameters.
@@ -98,16 +145,19 @@ func nextPart(body, boundary []byte) (part, rest []byte, last bool) {
 	if next < 0 {
 		return slices.Clip(part), nil, true
 	}
-	rest = part[start:]
-	// The line end before a delimiter belongs to the delimiter.
-	end := start
+	return withoutLineEnd(part[:start]), part[start:], false
+}
+
+// withoutLineEnd is what stands before a delimiter, to which the line end before it belongs.
+func withoutLineEnd(part []byte) []byte {
+	end := len(part)
 	if end > 0 && part[end-1] == '\n' {
 		end--
 		if end > 0 && part[end-1] == '\r' {
 			end--
 		}
 	}
-	return part[:end:end], rest, false
+	return part[:end:end]
 }
 
 // findDelimiter gives where the first line begins that is "--" and the boundary, and where the line after it begins

@@ -41,6 +41,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("Check is not stable")
 		}
 		checkViews(t, &m)
+		if part := m.Part("application/sdp"); len(part) > 0 && leaf(&m, "application/sdp") != string(part) {
+			t.Fatalf("Part gives %q, Parts %q", part, leaf(&m, "application/sdp"))
+		}
 		if body := m.SDP(); body != nil {
 			s.Parse(body)
 			checkSDPViews(t, body, &s)

@@ -214,7 +214,10 @@ func nameHash[T string | []byte](name T) uint8 {
 	return uint8(h ^ h>>8)
 }
 
-// lookupHeader gives the number of a name or compact form in any case, HeaderOther when it has none.
+// HeaderOf gives the number of a name or compact form in any case, HeaderOther when it has none.
+func HeaderOf(name []byte) Header { return lookupHeader(name) }
+
+// lookupHeader is HeaderOf for both kinds of text.
 func lookupHeader[T string | []byte](name T) Header {
 	if len(name) <= 1 {
 		if len(name) == 0 {

@@ -158,6 +158,41 @@ func TestPartParams(t *testing.T) {
 	}
 }
 
+// leaf is the first of Parts with a type.
+func leaf(m *Message, want string) string {
+	for contentType, content := range m.Parts() {
+		if name, _ := mediaType(contentType); equalFoldAny(name, want) {
+			return string(content)
+		}
+	}
+	return ""
+}
+
+// TestParts: nothing of a body but delimiters and headers is in no part.
+func TestParts(t *testing.T) {
+	f := func(headers, body string, want ...string) {
+		t.Helper()
+		var m Message
+		m.Parse([]byte("SIP/2.0 200 OK\r\n" + headers + "\r\n" + body))
+		var got []string
+		for contentType, content := range m.Parts() {
+			got = append(got, string(contentType)+"|"+string(content))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", body, got, want)
+		}
+	}
+	const mixed = "c: multipart/mixed;boundary=b\r\n"
+	f("", "")
+	f("", "v=0", "|v=0")
+	f("c: text/plain\r\n", "--b\r\n", "text/plain|--b\r\n")
+	f(mixed, "hello", "|hello")
+	f(mixed, "before\r\n--b\r\nc: x\r\nA: 1\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\nbehind", "|before", "x|one", "|two", "|behind")
+	f(mixed, "--b\r\nno empty line\r\n--b--", "|no empty line")
+	f(mixed, "--b\r\nc: x\r\n\r\nno end", "x|no end")
+	f(mixed, "--b\r\n--b\r\n--b--")
+}
+
 func TestBodyAndParts(t *testing.T) {
 	const isup = "\x01\x11\x00\r\n--x\x00"
 	mixed := "preamble\r\n--b1\r\nContent-Type: application/isup;version=ansi\r\nContent-Disposition: signal\r\n\r\n" + isup +
@@ -169,6 +204,9 @@ func TestBodyAndParts(t *testing.T) {
 		m.Parse([]byte("SIP/2.0 200 OK\r\n" + headers + "\r\n" + body))
 		if got := string(m.SDP()); got != wantSDP {
 			t.Errorf("%q: SDP %q, want %q", headers, got, wantSDP)
+		}
+		if got := leaf(&m, "application/isup"); got != wantISUP {
+			t.Errorf("%q: Parts has ISUP %q, want %q", headers, got, wantISUP)
 		}
 		if got := string(m.Part("application/isup")); got != wantISUP {
 			t.Errorf("%q: ISUP %q, want %q", headers, got, wantISUP)
