@@ -167,11 +167,11 @@ func (p *pcapngFile) section(b []byte) error {
 	if major := p.order.Uint16(b[12:]); major != 1 {
 		return p.damaged(start, "pcapng of version %d.%d", major, p.order.Uint16(b[14:]))
 	}
+	p.lost = p.drops()
+	p.interfaces = p.interfaces[:0]
 	if err := in.discard((length + 3) &^ 3); err != nil {
 		return p.file.fail(err, start)
 	}
-	p.lost = p.drops()
-	p.interfaces = p.interfaces[:0]
 	return nil
 }
 
