@@ -59,18 +59,20 @@ func (s *Series) probe(m *member) bool {
 	file := newFile(m.path, &m.tail)
 	err := file.open(true)
 	if err == nil {
+		s.captures++
 		m.head, err = file.Next()
 	}
 	m.rewind()
+	format, isFormat := errors.AsType[*FormatError](err)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrTimeout), errors.Is(err, errAnew): // until it changes
 		return false
 	case errors.Is(err, io.EOF):
-		s.skip(m, "it holds no packet")
+		s.skip(m, "a capture without packets")
 		return false
-	case noCapture(err):
-		s.skip(m, err.Error())
+	case isFormat && format.Offset == 0: // a directory may hold anything
+		s.skip(m, "no capture: found "+format.Found)
 		return false
 	default:
 		s.end(m, err)
@@ -93,13 +95,6 @@ func (s *Series) skip(m *member, why string) {
 		m.said = true
 		s.opt.Log.Warn("file is left out", "file", m.path, "reason", why)
 	}
-}
-
-// noCapture tells whether a file is something else, or empty: a directory may hold
-// anything.
-func noCapture(err error) bool {
-	format, ok := errors.AsType[*FormatError](err)
-	return ok && format.Offset == 0
 }
 
 // begin opens a member, beyond what was given of it.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/earshot-voip/earshot/internal/packet"
@@ -42,13 +43,14 @@ type Series struct {
 	errs    []error // why members were not read whole, where nothing is followed
 	closed  bool
 
-	frames  uint64
-	last    time.Time // of the frame returned last
-	idle    time.Time // since when there was none, by the wall clock; zero is since now
-	lookDue time.Time // for new files
-	round   int       // looks
-	number  int       // members so far
-	waiting int       // members that came to wait since idle ones were closed
+	frames   uint64
+	last     time.Time // of the frame returned last
+	idle     time.Time // since when there was none, by the wall clock; zero is since now
+	lookDue  time.Time // for new files
+	round    int       // looks
+	number   int       // members so far
+	captures int       // files that were opened as such
+	waiting  int       // members that came to wait since idle ones were closed
 }
 
 const (
@@ -98,8 +100,9 @@ func OpenSeries(o SeriesOptions) (*Series, error) {
 		}
 	}
 	s.look()
-	if len(s.members) == 0 && !o.Follow {
-		return nil, fmt.Errorf("open capture files: there is none in %v", o.Paths)
+	if s.captures == 0 && len(s.errs) == 0 && !o.Follow {
+		return nil, fmt.Errorf("open capture files: %s: no capture among %d files; want pcap or pcapng, plain or gzip-compressed",
+			strings.Join(o.Paths, ", "), len(s.members))
 	}
 	return s, nil
 }
