@@ -228,12 +228,13 @@ func TestAgentFollow(t *testing.T) {
 	for sip < messages || reports < 6 || ticks == 0 {
 		select {
 		case p := <-got:
-			switch p.Kind {
-			case packet.KindSIP:
+			if p.Kind == packet.KindSIP {
 				sip++
-			case packet.KindReport:
+			}
+			if p.Kind == packet.KindReport {
 				reports++
-			case packet.KindTick:
+			}
+			if p.Kind == packet.KindTick {
 				ticks++
 			}
 			if p.Time.After(last) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 
 	"github.com/earshot-voip/earshot/agent/capture"
 )
@@ -31,10 +32,8 @@ func (a *app) openInput(paths []string, follow bool) (*input, error) {
 		}
 		return in, nil
 	}
-	for _, p := range paths {
-		if p == "-" {
-			return nil, usagef("-: standard input goes neither with directories nor with --follow; it is read until it ends as it is")
-		}
+	if slices.Contains(paths, "-") {
+		return nil, usagef("-: standard input goes neither with directories nor with --follow; it is read until it ends as it is")
 	}
 	s, err := capture.OpenSeries(capture.SeriesOptions{Paths: paths, Follow: follow, Log: a.log})
 	if err != nil {
