@@ -28,6 +28,9 @@ type Tap struct {
 	Source  LiveSource // ended by Run
 	Out     *bus.Memory
 	Options packet.Options
+	// Clock tells the time when there is no frame; nil is the wall clock. The zero time
+	// is none yet.
+	Clock func() time.Time
 	// Away is called when the interface has gone, and when it is back; nil is nobody.
 	Away func(*capture.Outage)
 	// Seen is what Source counted when it was asked last, Decoded what the
@@ -59,7 +62,10 @@ const (
 // and passes what they grew by on as drops.
 func (t *Tap) Run(ctx context.Context) error {
 	t.out, t.decoder, t.drops = bus.NewPublisher(t.Out), packet.NewDecoder(t.Options), packet.Drops{Stage: "capture"}
-	t.counted = time.Now().UTC()
+	if t.Clock == nil {
+		t.Clock = func() time.Time { return time.Now().UTC() }
+	}
+	t.counted = t.Clock()
 	defer t.end()
 	for ctx.Err() == nil {
 		if _, err := t.step(ctx); err != nil {
@@ -71,19 +77,19 @@ func (t *Tap) Run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	until := time.Now()
+	until := t.Clock()
 	for {
 		at, err := t.step(last)
-		if err != nil || at.After(until) {
+		if err != nil || !at.Before(until) {
 			break
 		}
 	}
 	if gone := t.Gone.Load(); gone != nil {
-		t.blind(gone.From, until.UTC(), 0)
+		t.blind(gone.From, until, 0)
 	}
 	err := t.add(last, t.decoder.Flush())
 	if err == nil {
-		err = t.count(last, time.Now().UTC())
+		err = t.count(last, t.Clock())
 	}
 	if err == nil {
 		err = t.out.Flush(last)
@@ -103,7 +109,7 @@ func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
 	case err == nil:
 		err = t.add(ctx, t.decoder.Decode(&f))
 	case errors.Is(err, capture.ErrTimeout), errors.As(err, &outage):
-		now = time.Now().UTC()
+		now = t.Clock()
 		if outage != nil {
 			t.outage(outage)
 		}
@@ -113,7 +119,8 @@ func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
 	default:
 		return now, fmt.Errorf("capture on %s: %w", t.Name, err)
 	}
-	// A clock that was set back is no reason to wait until it is where it was.
+	// A clock that was set back, or an older file, is no reason to wait until time is
+	// where it was.
 	if err == nil && (now.Sub(t.asked).Abs() >= time.Second || outage != nil) { // two outages are two rows
 		err = t.count(ctx, now)
 	}
@@ -175,8 +182,14 @@ func (t *Tap) blind(from, to time.Time, missed uint64) {
 // It drops what comes now, however old the frame is that was read last.
 func (t *Tap) count(ctx context.Context, now time.Time) error {
 	t.asked = now
-	from, to := t.counted, time.Now().UTC()
+	from, to := t.counted, t.Clock()
 	t.counted = to
+	if to.IsZero() {
+		return nil
+	}
+	if from.IsZero() {
+		from = to
+	}
 	if d, err := t.Source.Drops(); err == nil {
 		grew(&t.drops, "kernel", from, to, d.DroppedKernel-t.known.DroppedKernel)
 		grew(&t.drops, "interface", from, to, d.DroppedInterface-t.known.DroppedInterface)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,6 +140,51 @@ func TestTapFails(t *testing.T) {
 		s := &script{drops: []capture.Drops{{}}, says: []any{e}}
 		if _, _, err := runTap(t, s, nil); err == nil {
 			t.Errorf("%v: no error", e)
+		}
+	}
+}
+
+// TestTapClock has captures of another year, which are followed: time goes by their
+// packets and by their clock, back too, and is none before the first.
+func TestTapClock(t *testing.T) {
+	at := time.Date(2020, 5, 1, 12, 0, 0, 0, time.UTC)
+	clock := []time.Time{{}, at, at.Add(3 * time.Second), at.Add(-time.Hour), at.Add(-time.Hour + 2*time.Second)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &script{done: cancel, drops: []capture.Drops{{}}, says: []any{
+		capture.ErrTimeout, liveFrame(at), capture.ErrTimeout, liveFrame(at.Add(-time.Hour)), capture.ErrTimeout,
+	}}
+	road := bus.NewMemory(64)
+	now := time.Time{}
+	x := &Tap{Name: "captures", Source: s, Out: road, Clock: func() time.Time {
+		if len(s.says) < len(clock) {
+			now = clock[len(clock)-1-len(s.says)]
+		}
+		return now
+	}}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- x.Run(ctx)
+		road.Close()
+	}()
+	var ticks []time.Time
+	for b := range road.Batches(t.Context()) {
+		for i := range b.Packets {
+			if p := &b.Packets[i]; p.Kind == packet.KindTick {
+				ticks = append(ticks, p.Time)
+			}
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	want := []time.Time{at, at.Add(3 * time.Second), at.Add(-time.Hour), at.Add(-time.Hour + 2*time.Second)}
+	if len(ticks) < len(want) || !slices.Equal(ticks[:len(want)], want) {
+		t.Errorf("ticks %v, want %v first", ticks, want)
+	}
+	for _, tick := range ticks {
+		if tick.IsZero() || tick.After(at.Add(time.Minute)) {
+			t.Errorf("a tick of %v", tick)
 		}
 	}
 }

@@ -15,8 +15,8 @@ type Source interface {
 	Next() (packet.Frame, error)
 }
 
-// ErrTimeout is what Next of a Live returns when no frame came for a while, a tenth
-// of a second at most. It is no failure: call again.
+// ErrTimeout is what Next of a Live, or of a Series that is followed, returns when
+// no frame came for a while, a fifth of a second at most. It is no failure: call again.
 var ErrTimeout = errors.New("no frame within the timeout")
 
 // Drops is how many frames a capture point could not keep.

@@ -25,6 +25,7 @@ type File struct {
 	closer io.Closer
 	err    error // what ended the file; stays
 	keyLog func(lines []byte)
+	zipped bool
 
 	pcap   pcapFile
 	pcapng pcapngFile
@@ -69,12 +70,17 @@ func openError(err error) error {
 
 // OpenReader reads a capture from r; name stands for it in errors.
 func OpenReader(name string, r io.Reader) (*File, error) {
-	f := &File{name: name, read: &countingReader{r: r}}
-	f.in = &window{r: f.read, buf: make([]byte, windowSize)}
+	f := newFile(name, r)
 	if err := f.open(true); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+func newFile(name string, r io.Reader) *File {
+	f := &File{name: name, read: &countingReader{r: r}}
+	f.in = &window{r: f.read}
+	return f
 }
 
 // open looks at the first bytes and chooses the format.
@@ -91,10 +97,13 @@ func (f *File) open(mayUnzip bool) error {
 	}
 	if mayUnzip && head[0] == 0x1f && head[1] == 0x8b {
 		z, err := gzip.NewReader(f.in)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrTimeout):
+			return err
+		case err != nil:
 			return &FormatError{Path: f.name, Found: "a damaged gzip header"}
 		}
-		f.in = &window{r: z, buf: make([]byte, windowSize)}
+		f.in, f.zipped = &window{r: z}, true
 		return f.open(false)
 	}
 	if binary.BigEndian.Uint32(head) == blockSection {
@@ -116,8 +125,9 @@ func (f *File) Next() (fr packet.Frame, err error) {
 	case f.next == nil:
 		err = f.pcap.next(&fr)
 	default:
-		fr, err = f.next()
-		f.err = err
+		if fr, err = f.next(); !errors.Is(err, ErrTimeout) {
+			f.err = err
+		}
 	}
 	return fr, err
 }
@@ -148,6 +158,8 @@ func (f *File) Close() error {
 // fail turns a failure to read the record at offset into what Next returns.
 func (f *File) fail(err error, offset int64) error {
 	switch {
+	case errors.Is(err, ErrTimeout):
+		return err
 	case errors.Is(err, errShort), errors.Is(err, io.ErrUnexpectedEOF):
 		return &TruncatedError{Path: f.name, Offset: offset}
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):

@@ -148,6 +148,9 @@ func (p *pcapFile) next(f *packet.Frame) error {
 
 // end notes why the file ends here: b is what is left of it.
 func (p *pcapFile) end(b []byte, err error) error {
+	if errors.Is(err, ErrTimeout) {
+		return err
+	}
 	p.file.err = io.EOF
 	if !errors.Is(err, errShort) || len(b) > 0 {
 		p.file.err = p.file.fail(err, p.file.in.offset)

@@ -47,6 +47,7 @@ type pcapngFile struct {
 	interfaces []pcapngInterface // of the section
 	last       time.Time         // of the latest frame that had one
 	lost       Drops             // of the sections before this one
+	skipping   int64             // where the block begins that is discarded
 }
 
 // pcapngInterface is an interface description block, and what later blocks
@@ -80,10 +81,13 @@ func (p *pcapngFile) next() (packet.Frame, error) {
 // returns a Frame without Data when the block holds none.
 func (p *pcapngFile) block() (packet.Frame, error) {
 	in := p.file.in
-	start := in.offset
 	b, err := in.peek(12)
+	start := in.offset
+	if in.owed > 0 {
+		start = p.skipping
+	}
 	if err != nil {
-		if errors.Is(err, errShort) && len(b) == 0 {
+		if errors.Is(err, errShort) && len(b) == 0 && in.owed == 0 {
 			return packet.Frame{}, io.EOF
 		}
 		return packet.Frame{}, p.file.fail(err, start)
@@ -103,6 +107,7 @@ func (p *pcapngFile) block() (packet.Frame, error) {
 	case kind == blockSecrets && length <= maxRecord: // a longer key log is no one's
 	case kind == blockInterface, kind == blockPacket, kind == blockSimple, kind == blockStatistics, kind == blockEnhanced:
 	default: // names, comments of others
+		p.skipping = start
 		if err := in.discard(length); err != nil {
 			return packet.Frame{}, p.file.fail(err, start)
 		}
@@ -167,11 +172,12 @@ func (p *pcapngFile) section(b []byte) error {
 	if major := p.order.Uint16(b[12:]); major != 1 {
 		return p.damaged(start, "pcapng of version %d.%d", major, p.order.Uint16(b[14:]))
 	}
+	p.lost = p.drops()
+	p.interfaces = p.interfaces[:0]
+	p.skipping = start
 	if err := in.discard((length + 3) &^ 3); err != nil {
 		return p.file.fail(err, start)
 	}
-	p.lost = p.drops()
-	p.interfaces = p.interfaces[:0]
 	return nil
 }
 

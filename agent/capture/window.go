@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -20,11 +21,13 @@ type window struct {
 	at     int   // begin of what was read and not yet consumed
 	end    int   // its end
 	offset int64 // of at, in the input
+	owed   int64 // bytes to come that are to be discarded; the window is empty, then
 	err    error // of r, kept until the bytes before it are consumed
 }
 
 // peek lends the next n bytes without consuming them. When the input ends
 // before, it lends what there is with errShort, or with the reader's error.
+// ErrTimeout of the reader is not the end: the same peek may succeed later.
 func (w *window) peek(n int) ([]byte, error) {
 	if w.end-w.at >= n {
 		return w.buf[w.at : w.at+n], nil
@@ -35,8 +38,15 @@ func (w *window) peek(n int) ([]byte, error) {
 // fill reads until n bytes are there. The buffer grows as bytes arrive, not as
 // a length field promises.
 func (w *window) fill(n int) ([]byte, error) {
-	w.end = copy(w.buf, w.buf[w.at:w.end])
-	w.at = 0
+	if err := w.pay(); err != nil {
+		return nil, err
+	}
+	buf := w.buf
+	if len(buf) < windowSize { // it rested
+		buf = make([]byte, windowSize)
+	}
+	w.end = copy(buf, w.buf[w.at:w.end])
+	w.buf, w.at = buf, 0
 	for w.end < n && w.err == nil {
 		if w.end == len(w.buf) {
 			grown := make([]byte, 2*len(w.buf))
@@ -50,10 +60,20 @@ func (w *window) fill(n int) ([]byte, error) {
 	if w.end >= n {
 		return w.buf[:n], nil
 	}
-	if errors.Is(w.err, io.EOF) {
-		return w.buf[:w.end], errShort
+	err := w.err
+	switch {
+	case errors.Is(err, io.EOF):
+		err = errShort
+	case errors.Is(err, ErrTimeout):
+		w.err = nil
 	}
-	return w.buf[:w.end], w.err
+	return w.buf[:w.end], err
+}
+
+// rest gives the buffer back until more is peeked, but for what is in it.
+func (w *window) rest() {
+	w.buf = bytes.Clone(w.buf[w.at:w.end])
+	w.at, w.end = 0, len(w.buf)
 }
 
 // skip consumes n bytes that were lent.
@@ -62,15 +82,25 @@ func (w *window) skip(n int) {
 	w.offset += int64(n)
 }
 
-// discard consumes n bytes without keeping them.
+// discard consumes n bytes without keeping them. Those that are not there before
+// ErrTimeout are discarded when they come.
 func (w *window) discard(n int64) error {
-	for n > 0 {
-		step := int(min(n, windowSize))
-		if _, err := w.peek(step); err != nil {
-			return err
+	w.owed = n
+	return w.pay()
+}
+
+func (w *window) pay() error {
+	for owed := w.owed; owed > 0; owed = w.owed {
+		if w.at == w.end {
+			w.owed = 0 // for fill
+			_, err := w.fill(1)
+			if w.owed = owed; err != nil {
+				return err
+			}
 		}
+		step := int(min(owed, int64(w.end-w.at)))
 		w.skip(step)
-		n -= int64(step)
+		w.owed -= int64(step)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ import (
 
 type agentCommand struct {
 	Interface []string `placeholder:"NAME" help:"Listen on this interface; may be given again."`
-	Read      string   `placeholder:"FILE" help:"Read a capture in place of an interface."`
+	Read      string   `placeholder:"PATH" help:"Read a capture, or a directory of them, in place of an interface."`
+	Follow    bool     `help:"With --read: go on with what is added to the file, or with new files in the directory, as an agent on an interface does."`
 	Collector []string `placeholder:"URL" help:"udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222; agent.send says which of several get what."`
 	Data      string   `placeholder:"DIR" help:"Where packets wait while no collector takes them (/var/lib/earshot for root, else a folder of the user's)."`
 	HTTP      string   `placeholder:"ADDR" help:"Address of the status page, /healthz and /metrics (:9080); none serves none of them."`
@@ -34,12 +36,19 @@ type agentCommand struct {
 func (agentCommand) Help() string {
 	return `Examples:
   earshot agent --interface eth0 --collector tcp://collector:9060
-  earshot agent --read calls.pcap --collector udp://127.0.0.1:9060`
+  earshot agent --read calls.pcap --collector udp://127.0.0.1:9060
+  earshot agent --read /var/spool/pcap --follow --collector tcp://collector:9060`
 }
 
 func (k *agentCommand) Run(a *app) error {
 	if len(k.Interface) > 0 && k.Read != "" {
 		return usagef("--interface and --read: give one of them")
+	}
+	if k.Follow && k.Read == "" {
+		return usagef("--follow: name what to follow with --read")
+	}
+	if k.Follow && k.Pace == "realtime" {
+		return usagef("--follow and --pace realtime: give one of them")
 	}
 	for _, f := range [...]struct{ key, value, flag string }{
 		{"capture.interfaces", strings.Join(k.Interface, ","), "--interface"},
@@ -62,7 +71,7 @@ func (k *agentCommand) Run(a *app) error {
 	if len(a.config.Agent.Collectors) == 0 {
 		return usagef("no collector: name one with --collector udp://host:9060, tcp://host:9060, tls://host:9061 or nats://host:4222")
 	}
-	if k.Read != "" {
+	if k.Read != "" && !k.Follow {
 		return k.readFile(a)
 	}
 	if err := dropPrivileges(a); err != nil {
@@ -73,19 +82,25 @@ func (k *agentCommand) Run(a *app) error {
 		return err
 	}
 	defer web.close()
-	taps, err := openTaps(a)
+	var taps []tap
+	var series *capture.Series
+	if k.Follow {
+		series, err = capture.OpenSeries(capture.SeriesOptions{Paths: []string{k.Read}, Follow: true, Log: a.log})
+	} else {
+		taps, err = openTaps(a)
+	}
 	if err != nil {
 		return err
 	}
 	own := ownPorts(&a.config, "", netip.AddrPort{})
-	sender, err := openUplink(a)
+	sender, err := openUplink(a, k.Follow)
 	if err != nil {
 		return err
 	}
 	if k.Check {
 		err := showTaps(a.stdout, a, taps, own)
 		if err == nil {
-			_, err = fmt.Fprintln(a.stdout, "configuration, ports, interfaces and spool are in order")
+			_, err = fmt.Fprintf(a.stdout, "configuration, ports, %s and spool are in order\n", cmp.Or(k.Read, "interfaces"))
 		}
 		return errors.Join(err, sender.Close())
 	}
@@ -93,7 +108,9 @@ func (k *agentCommand) Run(a *app) error {
 	group.Add("systemd", &run.Supervised{Works: agent.Working(agentTaps(taps))})
 	frames := bus.NewMemory(64)
 	captured := web.health.Component("capture")
-	if err := startTaps(a, taps, group, frames, own, captured); err != nil {
+	if k.Follow {
+		followCaptures(a, k.Read, series, group, frames)
+	} else if err := startTaps(a, taps, group, frames, own, captured); err != nil {
 		return err
 	}
 	captured.Ready()
@@ -119,7 +136,7 @@ func (k *agentCommand) Run(a *app) error {
 		time.AfterFunc(lastSend, hurry)
 		return nil
 	}))
-	if dir := sender.SpoolDir(); dir != "" {
+	if dir := sender.SpoolDir(); dir != "" && !k.Follow { // a file is still there after a kill
 		watch := &agent.Watch{Path: filepath.Join(dir, "alive"), Interfaces: a.config.Capture.Interfaces, Settled: sender.Settled}
 		if blind, killed := watch.Before(time.Now().UTC()); killed {
 			a.log.Warn("the agent before this one was killed: nobody listened until now", "since", blind.From, "frames", blind.Frames)
@@ -148,9 +165,9 @@ func (k *agentCommand) Run(a *app) error {
 	return group.Run(a.ctx)
 }
 
-// readFile sends what an agent makes of a capture file, and ends.
+// readFile sends what an agent makes of captures, and ends.
 func (k *agentCommand) readFile(a *app) error {
-	f, err := capture.Open(k.Read)
+	f, err := a.openInput([]string{k.Read}, false)
 	if err != nil {
 		return err
 	}
@@ -195,7 +212,7 @@ func (k *agentCommand) readFile(a *app) error {
 	pacer := pacer{on: k.Pace == "realtime"}
 	var readErr error
 	for failed == nil {
-		frame, err := f.Next()
+		frame, err := f.source.Next()
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				readErr = err

@@ -71,7 +71,7 @@ func TestBadInput(t *testing.T) {
 		{"one of two missing", []string{"read", good, missing}, exitFailed, `missing.pcap: no such file`},
 		{"not a capture", []string{"read", text}, exitFailed, `notes.txt: not a capture file`},
 		{"empty file", []string{"read", empty}, exitFailed, `empty.pcap: not a capture file: found an empty file`},
-		{"folder", []string{"read", dir}, exitFailed, `is a directory`},
+		{"folder without captures", []string{"read", dir}, exitFailed, `no capture among`},
 		{"read: unreachable store", []string{"read", "--store", nobodyDSN, good}, exitFailed, `cannot reach ClickHouse at ` + nobody},
 		{"read: no DSN", []string{"read", "--store", "nonsense", good}, exitFailed, `want clickhouse://`},
 
@@ -117,6 +117,11 @@ func TestBadInput(t *testing.T) {
 
 		{"agent: nothing to capture", []string{"agent", "--collector", "udp://" + nobody}, exitUsage, `nothing to capture: give --interface NAME or --read FILE`},
 		{"agent: both", []string{"agent", "--interface", "lo", "--read", good, "--collector", "udp://" + nobody}, exitUsage, `--interface and --read: give one of them`},
+		{"agent: follows nothing", []string{"agent", "--interface", "lo", "--follow", "--collector", "udp://" + nobody}, exitUsage, `--follow: name what to follow with --read`},
+		{"agent: follows slowly", []string{"agent", "--read", good, "--follow", "--pace", "realtime", "--collector", "udp://" + nobody}, exitUsage, `--follow and --pace realtime`},
+		{"read: follows slowly", []string{"read", good, "--follow", "--pace", "realtime"}, exitUsage, `--follow and --pace realtime`},
+		{"read: follows standard input", []string{"read", "--follow", "-"}, exitUsage, `standard input goes neither with directories nor with --follow`},
+		{"read: follows what is not there", []string{"read", "--follow", missing}, exitFailed, `missing.pcap: no such file`},
 		{"agent: no collector", []string{"agent", "--read", good}, exitUsage, `no collector: name one with --collector`},
 		{"agent: bad collector", []string{"agent", "--read", good, "--collector", "smoke://signal"}, exitUsage, `is "smoke://signal"; want udp://host:port, tcp://host:port`},
 		{"agent: missing file", []string{"agent", "--read", missing, "--collector", "udp://" + nobody}, exitFailed, `missing.pcap: no such file`},

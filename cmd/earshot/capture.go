@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/earshot-voip/earshot/internal/bus"
 	"github.com/earshot-voip/earshot/internal/packet"
 	"github.com/earshot-voip/earshot/internal/run"
+	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
 // tap is an agent.Tap of a worker of an interface.
@@ -144,6 +146,19 @@ func takeFilter(taps []tap, own []uint16) run.Take {
 			return nil
 		},
 	}
+}
+
+// followCaptures adds a tap of captures that are followed to a group. HEP in them is not
+// looked into: it reaches its collector by itself, and some may be this agent's own.
+func followCaptures(a *app, name string, s *capture.Series, group *run.Group, frames *bus.Memory) {
+	keys := followKeys(a, group)
+	if keys == nil {
+		keys = tlsview.NewKeys()
+	}
+	s.OnKeyLog(func(lines []byte) { keys.Add(lines, time.Time{}) })
+	group.Add("capture "+name, &agent.Tap{
+		Name: name, Source: s, Clock: s.Now, Out: frames, Options: packet.Options{HEPPorts: []uint16{}, TLSKeys: keys},
+	})
 }
 
 // showTaps says what would be captured, and how.

@@ -181,7 +181,7 @@ func TestCodecsReachEveryStage(t *testing.T) {
 		t.Error("the analyzer does not get it")
 	}
 	a := &app{config: c, codecs: codecs, stderr: run.NewProgress(os.Stderr)}
-	if r, err := a.newReading(nil, nil, nil); err != nil || r.codecs != codecs {
+	if r, err := a.newReading(&input{}, nil); err != nil || r.codecs != codecs {
 		t.Errorf("a reading does not get it: %v", err)
 	}
 }

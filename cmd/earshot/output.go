@@ -59,6 +59,8 @@ type table struct {
 	drops   []*record.Drop
 	states  map[record.State]int
 	bad     int
+	live    bool // each call is shown as it ends
+	headed  bool
 }
 
 const maxShown = 2000
@@ -73,6 +75,9 @@ func (t *table) row(row any) error {
 		t.states[r.State]++
 		if r.MosLQ != nil && *r.MosLQ < 3.6 {
 			t.bad++
+		}
+		if t.live {
+			return t.line(r)
 		}
 		if len(t.calls) >= maxShown {
 			t.more++
@@ -95,16 +100,46 @@ func (t *table) row(row any) error {
 	return nil
 }
 
+var columns = []string{"START", "CALLER", "CALLEE", "STATE", "STATUS", "TALK", "CODEC", "LOSS A>B", "LOSS B>A", "JITTER", "MOS", "WORST", "CALL-ID"}
+
+// widths are those of columns where the rows to come are not known.
+var widths = []int{19, 14, 14, 9, 6, 7, 9, 8, 8, 7, 4, 5, 0}
+
+func cells(c *record.Call) []string {
+	return []string{
+		c.FirstSeen.Format("2006-01-02 15:04:05"), clean(c.Caller, 24), clean(c.Callee, 24), string(c.State), number(c.FinalStatus), talk(c.DurationMs),
+		codecs(c), percent(c.A.LossPct), percent(c.B.LossPct), jitter(c), mos(c.MosLQ), mos(c.MosLQMin), clean(c.CallID, 40),
+	}
+}
+
+// line shows a call at once.
+func (t *table) line(c *record.Call) error {
+	rows := [][]string{columns, cells(c)}
+	if t.headed {
+		rows = rows[1:]
+	}
+	t.headed = true
+	var b strings.Builder
+	for _, row := range rows {
+		for i, cell := range row[:len(row)-1] {
+			fmt.Fprintf(&b, "%-*s  ", widths[i], cell)
+		}
+		b.WriteString(row[len(row)-1] + "\n")
+	}
+	if _, err := io.WriteString(t.w, b.String()); err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	return nil
+}
+
 func (t *table) summary(s *record.Summary) error {
 	out := bufio.NewWriter(t.w)
 	slices.SortStableFunc(t.calls, func(a, b *record.Call) int { return a.FirstSeen.Compare(b.FirstSeen) })
 	if len(t.calls) > 0 {
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "START\tCALLER\tCALLEE\tSTATE\tSTATUS\tTALK\tCODEC\tLOSS A>B\tLOSS B>A\tJITTER\tMOS\tWORST\tCALL-ID")
+		fmt.Fprintln(w, strings.Join(columns, "\t"))
 		for _, c := range t.calls {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-				c.FirstSeen.Format("2006-01-02 15:04:05"), clean(c.Caller, 24), clean(c.Callee, 24), c.State, number(c.FinalStatus), talk(c.DurationMs),
-				codecs(c), percent(c.A.LossPct), percent(c.B.LossPct), jitter(c), mos(c.MosLQ), mos(c.MosLQMin), clean(c.CallID, 40))
+			fmt.Fprintln(w, strings.Join(cells(c), "\t"))
 		}
 		if err := w.Flush(); err != nil {
 			return fmt.Errorf("write table: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -37,6 +38,8 @@ type reading struct {
 	observe func(frames uint64)      // progress; may be nil
 	drops   func() capture.Drops     // what the capture itself lost; may be nil
 	keys    *tlsview.Keys            // secrets of TLS sessions; may be nil
+	keyLog  *tlsview.KeyLog          // that grows meanwhile; may be nil
+	clock   func() time.Time         // tells the time when a followed source has nothing
 
 	frames, bytes uint64
 	first, last   time.Time
@@ -87,6 +90,16 @@ func (r *reading) produce(ctx, until context.Context, road *bus.Memory) (readErr
 	pacer := pacer{on: r.pace}
 	for failed == nil {
 		f, err := r.source.Next()
+		if errors.Is(err, capture.ErrTimeout) {
+			if until.Err() != nil {
+				readErr = errInterrupted
+				break
+			}
+			if failed == nil {
+				failed = cmp.Or(ctx.Err(), r.wait(ctx, out))
+			}
+			continue
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				readErr = err
@@ -145,6 +158,19 @@ func (r *reading) produce(ctx, until context.Context, road *bus.Memory) (readErr
 		failed = out.Flush(ctx)
 	}
 	return readErr, failed
+}
+
+// wait moves time on while a followed source has nothing.
+func (r *reading) wait(ctx context.Context, out *bus.Publisher) error {
+	if now := r.clock(); !now.IsZero() {
+		ps := r.decoder.Advance(now)
+		for i := range ps {
+			r.agent.Observe(&ps[i])
+		}
+		r.agent.Advance(now)
+		r.agent.Heartbeat(now)
+	}
+	return out.Flush(ctx)
 }
 
 // consume analyses what is on the bus until it ends.

@@ -13,10 +13,12 @@ import (
 
 	"github.com/earshot-voip/earshot/agent/capture"
 	"github.com/earshot-voip/earshot/internal/record"
+	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
 type readCommand struct {
-	Files   []string `arg:"" name:"file" help:"pcap or pcapng files, gzip too; - is standard input. Several are merged by time."`
+	Files   []string `arg:"" name:"file" help:"pcap or pcapng files, gzip too, or directories of them; - is standard input. Several are merged by time."`
+	Follow  bool     `help:"Go on with what is added to the files, and with new files in the directories, until Ctrl-C."`
 	Format  string   `enum:"table,jsonl" default:"table" help:"table for people, jsonl for programs: one record a line, the summary last."`
 	Store   string   `placeholder:"DSN" help:"Also write to this ClickHouse: clickhouse://user:password@host:9000/earshot."`
 	Pace    string   `enum:"max,realtime" default:"max" help:"max: as fast as it goes. realtime: as it was captured."`
@@ -31,6 +33,7 @@ func (readCommand) Help() string {
 	return `Examples:
   earshot read calls.pcap
   earshot read --format jsonl calls.pcap.gz | jq 'select(.type == "call" and .mos_lq < 3.6)'
+  earshot read --follow /var/spool/pcap
   tcpdump -w - -i eth0 udp | earshot read -`
 }
 
@@ -48,20 +51,19 @@ func (k *readCommand) Run(a *app) error {
 	if err := a.load(); err != nil {
 		return err
 	}
-	files, source, err := openFiles(k.Files)
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	if k.Follow && k.Pace == "realtime" {
+		return usagef("--follow and --pace realtime: give one of them")
+	}
+	in, err := a.openInput(k.Files, k.Follow)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	if k.Check {
-		_, err := fmt.Fprintf(a.stdout, "%d capture(s) can be opened; configuration is in order\n", len(files))
+		_, err := fmt.Fprintf(a.stdout, "%d capture(s) can be opened; configuration is in order\n", len(k.Files))
 		return err
 	}
-	r, err := a.newReading(files, source, k.Files)
+	r, err := a.newReading(in, k.Files)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,9 @@ func (k *readCommand) Run(a *app) error {
 		lines := newJSONL(a.stdout)
 		out, r.idle = lines, lines.flush // who reads along need not wait
 	} else {
-		out = newTable(a.stdout)
+		t := newTable(a.stdout)
+		t.live = k.Follow
+		out = t
 	}
 	r.emit = out.row
 	finish := func() error { return nil }
@@ -94,7 +98,10 @@ func (k *readCommand) Run(a *app) error {
 		return err
 	}
 	interrupted := errors.Is(err, errInterrupted)
-	if a.ctx.Err() == nil {
+	if interrupted && k.Follow { // it is how following ends
+		interrupted, err = false, nil
+	}
+	if !interrupted {
 		err = errors.Join(err, finish())
 	}
 	if serr := out.summary(r.summary()); serr != nil {
@@ -111,29 +118,22 @@ func (k *readCommand) Run(a *app) error {
 	return err
 }
 
-// newReading prepares a reading of open files, which tells its progress.
-func (a *app) newReading(files []*capture.File, source capture.Source, names []string) (*reading, error) {
-	keys, err := keysOf(&a.config, files...)
+// newReading prepares a reading of open captures, which tells its progress.
+func (a *app) newReading(in *input, names []string) (*reading, error) {
+	keys, err := keysOf(&a.config, in)
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{source: source, config: a.config, codecs: a.codecs, node: "local", keys: keys}
-	r.drops = func() capture.Drops {
-		var sum capture.Drops
-		for _, f := range files {
-			d := f.Drops()
-			sum.DroppedKernel += d.DroppedKernel
-			sum.DroppedInterface += d.DroppedInterface
+	r := &reading{source: in.source, config: a.config, codecs: a.codecs, node: "local", keys: keys, drops: in.drops}
+	if in.follow {
+		r.clock = in.series.Now
+		if path := a.config.Capture.TLSKeyLog; path != "" {
+			r.keyLog = tlsview.NewKeyLog(path, keys)
 		}
-		return sum
 	}
 	a.stderr.Begin("reading " + strings.Join(names, ", "))
 	r.observe = func(frames uint64) {
-		var done, size int64
-		for _, f := range files {
-			d, s := f.Progress()
-			done, size = done+d, size+s
-		}
+		done, size := in.progress()
 		a.stderr.Set(done, size, fmt.Sprintf("%d packets", frames))
 	}
 	return r, nil
@@ -144,6 +144,9 @@ func (a *app) read(r *reading) error {
 	group, ctx := errgroup.WithContext(a.ctx)
 	drawing, stop := context.WithCancel(ctx)
 	group.Go(func() error { return a.stderr.Run(drawing) })
+	if r.keyLog != nil {
+		group.Go(func() error { return r.keyLog.Run(drawing, a.log) })
+	}
 	group.Go(func() error {
 		defer stop()
 		return r.run(ctx)

@@ -7,7 +7,7 @@ import "errors"
 type rowSource struct {
 	Data  string   `placeholder:"DIR" help:"Data folder of a running earshot run, or of a stopped one."`
 	Store string   `placeholder:"DSN" help:"Ask this ClickHouse."`
-	Read  []string `placeholder:"FILE" sep:"none" help:"Read captures in place of a store; once for each file."`
+	Read  []string `placeholder:"FILE" sep:"none" help:"Read captures in place of a store; once for each file, or a directory of them."`
 }
 
 // gather gives what is in the captures, where some are named, else in the store. The
@@ -28,16 +28,12 @@ func gather[R any](a *app, from *rowSource, question string, stored, captured fu
 // capture reads the captures, each row to emit. A damaged file is an error
 // beside what was read before; ok is false where there is nothing to tell.
 func (from *rowSource) capture(a *app, emit func(row any) error) (ok bool, err error) {
-	files, source, err := openFiles(from.Read)
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	in, err := a.openInput(from.Read, false)
 	if err != nil {
 		return false, err
 	}
-	r, err := a.newReading(files, source, from.Read)
+	defer in.Close()
+	r, err := a.newReading(in, from.Read)
 	if err != nil {
 		return false, err
 	}

@@ -4,18 +4,20 @@ import (
 	"context"
 	"time"
 
-	"github.com/earshot-voip/earshot/agent/capture"
 	"github.com/earshot-voip/earshot/internal/run"
 	"github.com/earshot-voip/earshot/internal/tlsview"
 )
 
+// keyed is captures that may hold secrets of TLS sessions.
+type keyed interface {
+	OnKeyLog(take func(lines []byte))
+}
+
 // keysOf gives the secrets of TLS sessions that captures hold themselves, and
 // those of the configured key log, which is read once, before them.
-func keysOf(c *run.Config, files ...*capture.File) (*tlsview.Keys, error) {
+func keysOf(c *run.Config, captures keyed) (*tlsview.Keys, error) {
 	keys := tlsview.NewKeys()
-	for _, f := range files {
-		f.OnKeyLog(func(lines []byte) { keys.Add(lines, time.Time{}) })
-	}
+	captures.OnKeyLog(func(lines []byte) { keys.Add(lines, time.Time{}) })
 	if c.Capture.TLSKeyLog == "" {
 		return keys, nil
 	}

@@ -43,9 +43,11 @@ func fileUplinkOptions(c *run.Config, realtime bool) (uplink.Options, error) {
 	return o, err
 }
 
-// openUplink opens the way from an agent on live interfaces.
-func openUplink(a *app) (*uplink.Uplink, error) {
+// openUplink opens the way from an agent on live interfaces, or on captures that are
+// followed: what of them is there already comes faster than any network.
+func openUplink(a *app, followed bool) (*uplink.Uplink, error) {
 	o, err := uplinkOptions(&a.config)
+	o.Pace = followed
 	if err != nil {
 		return nil, err
 	}
