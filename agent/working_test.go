@@ -21,7 +21,7 @@ func TestTapClockSetBack(t *testing.T) {
 		s.says = append(s.says, packet.Frame{Time: at.Add(time.Duration(i) * 2 * time.Second), Link: packet.LinkEthernet, Data: make([]byte, 60), WireLen: 60})
 	}
 	road := bus.NewMemory(64)
-	x := &Tap{Name: "test0", Source: s, Out: road, decoder: packet.NewDecoder(packet.Options{}), out: bus.NewPublisher(road)}
+	x := &Tap{Name: "test0", Source: s, Out: road, Clock: time.Now, decoder: packet.NewDecoder(packet.Options{}), out: bus.NewPublisher(road)}
 	works := Working([]*Tap{x})
 	if works() {
 		t.Error("works before it has done anything")
