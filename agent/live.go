@@ -62,10 +62,7 @@ const (
 // and passes what they grew by on as drops.
 func (t *Tap) Run(ctx context.Context) error {
 	t.out, t.decoder, t.drops = bus.NewPublisher(t.Out), packet.NewDecoder(t.Options), packet.Drops{Stage: "capture"}
-	if t.Clock == nil {
-		t.Clock = func() time.Time { return time.Now().UTC() }
-	}
-	t.counted = t.Clock()
+	t.counted = t.clock()
 	defer t.end()
 	for ctx.Err() == nil {
 		if _, err := t.step(ctx); err != nil {
@@ -77,7 +74,7 @@ func (t *Tap) Run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	until := t.Clock()
+	until := t.clock()
 	for {
 		at, err := t.step(last)
 		if err != nil || !at.Before(until) {
@@ -89,7 +86,7 @@ func (t *Tap) Run(ctx context.Context) error {
 	}
 	err := t.add(last, t.decoder.Flush())
 	if err == nil {
-		err = t.count(last, t.Clock())
+		err = t.count(last, t.clock())
 	}
 	if err == nil {
 		err = t.out.Flush(last)
@@ -98,6 +95,13 @@ func (t *Tap) Run(ctx context.Context) error {
 		return fmt.Errorf("pass on the last packets of %s: %w", t.Name, err)
 	}
 	return nil
+}
+
+func (t *Tap) clock() time.Time {
+	if t.Clock != nil {
+		return t.Clock()
+	}
+	return time.Now().UTC()
 }
 
 // step takes one frame, or the news that there is none, and gives the time of it.
@@ -109,7 +113,7 @@ func (t *Tap) step(ctx context.Context) (now time.Time, err error) {
 	case err == nil:
 		err = t.add(ctx, t.decoder.Decode(&f))
 	case errors.Is(err, capture.ErrTimeout), errors.As(err, &outage):
-		now = t.Clock()
+		now = t.clock()
 		if outage != nil {
 			t.outage(outage)
 		}
@@ -182,7 +186,7 @@ func (t *Tap) blind(from, to time.Time, missed uint64) {
 // It drops what comes now, however old the frame is that was read last.
 func (t *Tap) count(ctx context.Context, now time.Time) error {
 	t.asked = now
-	from, to := t.counted, t.Clock()
+	from, to := t.counted, t.clock()
 	t.counted = to
 	if to.IsZero() {
 		return nil

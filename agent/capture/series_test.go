@@ -177,6 +177,7 @@ func TestDirectoryDamaged(t *testing.T) {
 }
 
 func TestDirectoryWithout(t *testing.T) {
+	t.Parallel()
 	d := newFolder(t)
 	if _, err := OpenSeries(SeriesOptions{Paths: []string{d.dir}}); err == nil {
 		t.Error("a directory without captures was opened")
@@ -272,7 +273,7 @@ func pcapngOf(t *testing.T, shots []shot) []byte {
 }
 
 func TestFollowRotation(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Parallel()
 	d := newFolder(t)
 	d.write("cap", plainPcap(shotsFrom(0, 5)))
 	s, log := d.series(true)
@@ -322,6 +323,7 @@ func TestFollowRotation(t *testing.T) {
 }
 
 func TestFollowZipped(t *testing.T) {
+	t.Parallel()
 	d := newFolder(t)
 	d.write("a.pcap", plainPcap(shotsFrom(0, 5)))
 	s, log := d.series(true)
@@ -353,6 +355,7 @@ func TestFollowZipped(t *testing.T) {
 
 // More files than are kept open wait, and each may grow.
 func TestFollowMany(t *testing.T) {
+	t.Parallel()
 	d := newFolder(t)
 	const files = 3 * maxOpen
 	name := func(i int) string { return fmt.Sprintf("%03d.pcap", files-i) }
@@ -386,6 +389,7 @@ func TestFollowMany(t *testing.T) {
 // TestFollowWriter has a writer of its own that writes records in pieces and rotates,
 // by new names, by renaming and by using names again, while the reader reads.
 func TestFollowWriter(t *testing.T) {
+	t.Parallel()
 	const rounds, perFile = 12, 400
 	for name, rotate := range map[string]func(d folder, round int) string{
 		"names": func(_ folder, round int) string { return fmt.Sprintf("cap-%02d.pcap", round) },
