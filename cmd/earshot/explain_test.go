@@ -82,6 +82,25 @@ func TestExplainScenarios(t *testing.T) {
 	}
 }
 
+// TestExplainCalledOff: a phone of a group that another one of it answered for was
+// not given up by its caller.
+func TestExplainCalledOff(t *testing.T) {
+	file, ids := scenarioFile(t, "parallel-ring-487")
+	for _, id := range ids {
+		code, out, errs := command(t, "explain", id, "--read", file)
+		if code != exitDone {
+			t.Fatalf("status %d: %s", code, errs)
+		}
+		if strings.Contains(out, "Flags: answered_elsewhere") {
+			if !strings.Contains(out, "was called off: another phone answered") || strings.Contains(out, "the caller gave up") {
+				t.Errorf("it says otherwise:\n%s", out)
+			}
+			return
+		}
+	}
+	t.Error("no call was answered elsewhere")
+}
+
 // TestExplainStored explains calls from the store in the words in which it
 // explains them from their capture, with a whole Call-ID and a beginning.
 func TestExplainStored(t *testing.T) {

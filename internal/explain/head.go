@@ -107,7 +107,14 @@ func (s *story) course() []string {
 	case record.Open:
 		parts = append(parts, "is in progress, or its end was not seen")
 	case record.Cancelled:
-		parts = append(parts, "the caller gave up before an answer")
+		switch {
+		case slices.Contains(c.Flags, "answered_elsewhere"):
+			parts = append(parts, "was called off: another phone answered")
+		case value(c.HangupBy) == "network":
+			parts = append(parts, "the network called it off before an answer")
+		default:
+			parts = append(parts, "the caller gave up before an answer")
+		}
 	case record.Timeout:
 		parts = append(parts, "got no final response")
 	case record.Busy, record.Rejected, record.Unauthenticated, record.Redirected, record.Failed:
