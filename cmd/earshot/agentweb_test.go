@@ -150,6 +150,9 @@ func TestAgentTells(t *testing.T) {
 			t.Errorf("no %q in the page:\n%s", want, page)
 		}
 	}
+	if code, out, errs := command(t, "recorder", "list", "--agent", "http://127.0.0.1:"+a.httpPort()); code != exitDone || !strings.Contains(out, "ring: from ") {
+		t.Errorf("the flight recorder: status %d: %s%s", code, out, errs)
+	}
 	if code := a.signal(os.Interrupt, stopLimit); code != exitDone {
 		t.Errorf("it ended with status %d", code)
 	}

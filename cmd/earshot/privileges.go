@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/earshot-voip/earshot/agent/capture"
@@ -37,7 +38,7 @@ func dropPrivileges(a *app) error {
 		return err
 	}
 	if c.Agent.Recorder.Memory > 0 {
-		p.Folders = append(p.Folders, recorderDir(dir))
+		p.Folders = append(p.Folders, recorderDir(dir), filepath.Join(recorderDir(dir), "frozen"))
 	}
 	if c.Data == "" { // the folder of root, not that of the user
 		if err := os.Setenv(run.EnvName("data"), dir); err != nil {

@@ -58,7 +58,7 @@ func TestAgentDropsPrivileges(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{data, filepath.Join(data, "spool"), filepath.Join(data, "spool", "collectors.spool")} {
+	for _, path := range []string{data, filepath.Join(data, "spool"), filepath.Join(data, "spool", "collectors.spool"), filepath.Join(data, "recorder", "frozen")} {
 		s, err := os.Stat(path)
 		if err != nil {
 			t.Error(err)

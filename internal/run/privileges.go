@@ -105,7 +105,7 @@ func give(folder string, to identity) error {
 		}
 		made = append(made, f)
 	}
-	if err := os.MkdirAll(folder, 0o750); err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
 	for _, f := range append(made, folder) {

@@ -30,7 +30,7 @@ func (c *Config) Validate() error {
 		v.size("agent.spool", c.Agent.Spool, 1<<20, 1<<44)
 	}
 	if c.Agent.Memory != 0 {
-		v.size("agent.memory", c.Agent.Memory, 32<<20, 1<<44)
+		v.size("agent.memory", c.Agent.Memory, 64<<20, 1<<44)
 	}
 	v.number("agent.cpu", c.Agent.CPU, 0, 100_000)
 	v.check((c.Agent.TLS.Cert == "") == (c.Agent.TLS.Key == ""), "agent.tls.key", c.Agent.TLS.Key, "a key if there is an agent.tls.cert, and the other way round")
