@@ -19,6 +19,7 @@ type chunk struct {
 	packets     int       // of frames
 	first, last time.Time // of their packets
 	tick        time.Time // all that was captured before is in this chunk or in one before
+	losses      []loss    // that packets of it tell of, one each; not of what was read from disk
 	stored      bool      // it is on disk
 }
 
@@ -96,6 +97,7 @@ func (c *chunk) join(next *chunk) bool {
 	}
 	c.frames = append(c.frames, next.frames...)
 	c.packets += next.packets
+	c.losses = append(c.losses, next.losses...)
 	if next.first.Before(c.first) {
 		c.first = next.first
 	}

@@ -58,14 +58,26 @@ func (q *queue) wait(c *chunk) {
 func (q *queue) lost(l loss) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i := range q.losses {
-		if known := &q.losses[i]; known.reason == l.reason {
-			known.packets += l.packets
-			known.last = l.last
-			return
+	q.losses = addLoss(q.losses, l)
+}
+
+// addLoss adds to a list that has each reason once.
+func addLoss(losses []loss, l loss) []loss {
+	for i := range losses {
+		known := &losses[i]
+		if known.reason != l.reason {
+			continue
 		}
+		known.packets += l.packets
+		if l.first.Before(known.first) {
+			known.first = l.first
+		}
+		if l.last.After(known.last) {
+			known.last = l.last
+		}
+		return losses
 	}
-	q.losses = append(q.losses, l)
+	return append(losses, l)
 }
 
 func (q *queue) close() {

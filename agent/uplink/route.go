@@ -48,7 +48,7 @@ type route struct {
 	own     hep.Options
 	down    bool // the writer has no line, or lost it with flight
 	lastID  uint64
-	drops   packet.Drops
+	losses  []loss // that are not told yet, one a reason
 	said    time.Time // when a loss was logged last
 }
 
@@ -63,7 +63,7 @@ const (
 func newRoute(u *Uplink, name string, to []collector, boot uint64) *route {
 	r := &route{
 		Uplink: u, name: name, log: u.log, in: newQueue(),
-		drops: packet.Drops{Stage: "agent"},
+
 	}
 	r.own = hep.Options{AuthKey: u.opt.AuthKey, Room: u.hep.Room}
 	r.writer = writer{
@@ -312,7 +312,7 @@ func (r *route) store() {
 		return
 	}
 	for _, c := range forgotten {
-		r.lose(loss{ReasonSpoolFull, c.packets, c.first, c.last})
+		r.loseChunk(ReasonSpoolFull, c)
 	}
 	for _, c := range r.pending {
 		r.Counts.Spooled.Add(uint64(c.packets))
@@ -331,7 +331,7 @@ func (r *route) fit(limit int64, reason string) {
 		c := r.pending[0]
 		r.pending, r.due = r.pending[1:], nil
 		r.bytes -= int64(len(c.frames))
-		r.lose(loss{reason, c.packets, c.first, c.last})
+		r.loseChunk(reason, c)
 	}
 }
 
@@ -339,9 +339,19 @@ func (r *route) fit(limit int64, reason string) {
 func (r *route) lose(l loss) {
 	r.Counts.Lost.Add(uint64(l.packets))
 	r.Counts.Waiting.Add(-int64(l.packets))
-	r.drops.Add(l.reason, l.first, uint64(l.packets))
-	r.drops.Add(l.reason, l.last, 0)
+	r.losses = addLoss(r.losses, l)
 	r.complain("packets are lost on their way to the collector", errors.New(l.reason))
+}
+
+// loseChunk counts those of a chunk. What it tells of losses is told again.
+func (r *route) loseChunk(reason string, c *chunk) {
+	r.Counts.Waiting.Add(-int64(len(c.losses)))
+	for _, l := range c.losses {
+		r.losses = addLoss(r.losses, l)
+	}
+	if n := c.packets - len(c.losses); n > 0 {
+		r.lose(loss{reason, n, c.first, c.last})
+	}
 }
 
 // complain logs once in a while.
@@ -359,13 +369,21 @@ func (r *route) tell() {
 		r.store() // the disk may take again what it did not
 		return
 	}
-	if drops := r.drops.Flush(time.Now().UTC(), r.opt.Node, r.opt.Domain); len(drops) > 0 {
-		c := &chunk{}
-		for i := range drops {
-			if err := c.add(&drops[i], &r.own); err != nil {
-				r.complain("a drop could not be told", err)
+	if len(r.losses) > 0 {
+		c, now := &chunk{}, time.Now().UTC()
+		for _, l := range r.losses {
+			d := packet.Drops{Stage: "agent"}
+			d.Add(l.reason, l.first, uint64(l.packets))
+			d.Add(l.reason, l.last, 0)
+			for _, p := range d.Flush(now, r.opt.Node, r.opt.Domain) {
+				if err := c.add(&p, &r.own); err != nil {
+					r.complain("a drop could not be told", err)
+					continue
+				}
+				c.losses = append(c.losses, l)
 			}
 		}
+		r.losses = nil
 		r.Counts.Waiting.Add(int64(c.packets))
 		r.take(c)
 	}
