@@ -48,7 +48,7 @@ type route struct {
 	own     hep.Options
 	down    bool // the writer has no line, or lost it with flight
 	lastID  uint64
-	losses  []loss // that are not told yet, one a reason
+	losses  []loss    // that are not told yet, one a reason
 	said    time.Time // when a loss was logged last
 }
 
@@ -63,7 +63,6 @@ const (
 func newRoute(u *Uplink, name string, to []collector, boot uint64) *route {
 	r := &route{
 		Uplink: u, name: name, log: u.log, in: newQueue(),
-
 	}
 	r.own = hep.Options{AuthKey: u.opt.AuthKey, Room: u.hep.Room}
 	r.writer = writer{
