@@ -14,7 +14,7 @@ import (
 
 // openNATS connects to the server that agents publish to.
 func (s *Server) openNATS(ctx context.Context) error {
-	stream, err := bus.OpenStream(ctx, bus.StreamOptions{URL: s.opt.NATS, Name: "earshot collector " + s.opt.Node, TLS: s.opt.NATSTLS, Lasting: true, Log: s.log})
+	stream, err := bus.OpenStream(ctx, bus.StreamOptions{URL: s.opt.NATS, Name: "earshot collector " + s.opt.Node, Lasting: true, Log: s.log})
 	if err != nil {
 		place := s.opt.NATS
 		if u, uerr := url.Parse(place); uerr == nil {

@@ -2,7 +2,6 @@ package collector
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,8 +30,7 @@ type Options struct {
 	Node        string
 	MaxNodeName int
 	// NATS is the server that agents publish to, nats://host:port; "" is none.
-	NATS    string
-	NATSTLS *tls.Config
+	NATS string
 	// State is a file that keeps the numbers of agents' packets while the
 	// collector is away, so that what they sent meanwhile is known to be lost.
 	// "" keeps nothing.

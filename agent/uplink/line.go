@@ -51,7 +51,7 @@ func (o *Options) dial(ctx context.Context, c collector) (line, error) {
 		return newDatagrams(conn.(*net.UDPConn), o.Pace), nil
 	case schemeNATS:
 		address := url.URL{Scheme: schemeNATS, Host: c.address, User: c.user}
-		s, err := bus.OpenStream(ctx, bus.StreamOptions{URL: address.String(), Name: "earshot agent " + o.Node, TLS: o.NATSTLS, Log: o.log})
+		s, err := bus.OpenStream(ctx, bus.StreamOptions{URL: address.String(), Name: "earshot agent " + o.Node, Log: o.log})
 		if err != nil {
 			return nil, err
 		}

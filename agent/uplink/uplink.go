@@ -44,10 +44,8 @@ type Options struct {
 	// Heartbeat sends ticks: for collectors that are Earshot's.
 	Heartbeat bool
 	// TLS is the configuration of tls:// collectors; nil is the system's.
-	TLS *tls.Config
-	// NATSTLS is that of nats:// servers; nil is no TLS.
-	NATSTLS *tls.Config
-	Retry   time.Duration // between two rounds of trying to connect; 0 is a second
+	TLS   *tls.Config
+	Retry time.Duration // between two rounds of trying to connect; 0 is a second
 	// Prefer is how often a collector that comes before the one in use is tried
 	// again; 0 is 30 seconds.
 	Prefer time.Duration

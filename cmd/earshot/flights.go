@@ -91,9 +91,7 @@ func (f *flights) register(web *run.HTTPServer, reg prometheus.Registerer) {
 		func(s recorder.Status) int64 { return int64(s.Newest.Sub(s.Oldest).Seconds()) })
 	gauge("earshot_recorder_frozen_calls", "Frozen calls that are kept.", nil, func(s recorder.Status) int64 { return int64(s.Frozen) })
 	counted := func(what string, n *atomic.Uint64) {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "earshot_recorder_total", Help: "What the flight recorder let go, or could not keep.", ConstLabels: prometheus.Labels{"what": what},
-		}, func() float64 { return float64(n.Load()) }))
+		exporter{reg}.counter("earshot_recorder_total", "What the flight recorder let go, or could not keep.", prometheus.Labels{"what": what}, n.Load)
 	}
 	counted("sip_unread", &r.Counts.SIPUnread)
 	counted("sip_oversize", &r.Counts.Oversize)

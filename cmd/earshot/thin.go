@@ -31,8 +31,7 @@ func thinOptions(c *run.Thin) thin.Options {
 // counters.
 func meterThin(reg prometheus.Registerer, last func() *thin.Counters) {
 	counter := func(name, help string, labels prometheus.Labels, f func(*thin.Counters) uint64) {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
-			func() float64 { return float64(f(last())) }))
+		exporter{reg}.counter(name, help, labels, func() uint64 { return f(last()) })
 	}
 	for _, r := range thin.Reasons() {
 		counter("earshot_agent_thinned_total", "Messages and reports that agent.thin left out, by reason.", prometheus.Labels{"reason": r.String()},

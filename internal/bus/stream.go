@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +32,6 @@ const (
 type StreamOptions struct {
 	URL  string // nats://host:port, with user:password@ where the server asks for them
 	Name string // of this process, as the server's operator sees it
-	TLS  *tls.Config
 	// MaxBytes bounds the stream where this process is the first to ask for it:
 	// full, it takes no more, and what agents have waits with them. 0 is 8 GiB.
 	MaxBytes int64
@@ -62,9 +60,6 @@ func OpenStream(ctx context.Context, o StreamOptions) (*Stream, error) {
 		options = append(options, nats.MaxReconnects(-1))
 	} else {
 		options = append(options, nats.NoReconnect())
-	}
-	if o.TLS != nil {
-		options = append(options, nats.Secure(o.TLS))
 	}
 	if o.Lasting && o.Log != nil {
 		options = append(options,
@@ -149,14 +144,15 @@ func (s *Stream) Consume(ctx context.Context, take func(data []byte) error) erro
 	if err != nil {
 		return fmt.Errorf("consume stream %s: %w", StreamName, err)
 	}
-	stop := context.AfterFunc(ctx, messages.Stop)
+	// What was handed out already is taken, or nobody would get it for AckWait.
+	stop := context.AfterFunc(ctx, messages.Drain)
 	defer stop()
 	defer messages.Stop()
 	var taken recent
 	for {
 		m, err := messages.Next()
 		switch {
-		case ctx.Err() != nil || errors.Is(err, jetstream.ErrMsgIteratorClosed):
+		case err != nil && ctx.Err() != nil, errors.Is(err, jetstream.ErrMsgIteratorClosed):
 			return nil
 		case errors.Is(err, jetstream.ErrNoHeartbeat): // the server is away; the client connects again
 			continue
@@ -169,6 +165,7 @@ func (s *Stream) Consume(ctx context.Context, take func(data []byte) error) erro
 		}
 		if !taken.has(about.Sequence.Stream) { // else its acknowledgement was lost
 			if err := take(m.Data()); err != nil {
+				giveBack(m, messages)
 				return err
 			}
 			taken.add(about.Sequence.Stream)
@@ -176,6 +173,15 @@ func (s *Stream) Consume(ctx context.Context, take func(data []byte) error) erro
 		if err := m.Ack(); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("acknowledge: %w", err)
 		}
+	}
+}
+
+// giveBack lets another collector have at once what this one does not get through
+// with. If the server does not hear of it, that is after AckWait.
+func giveBack(m jetstream.Msg, messages jetstream.MessagesContext) {
+	messages.Drain()
+	for err := error(nil); err == nil; m, err = messages.Next() {
+		_ = m.Nak()
 	}
 }
 

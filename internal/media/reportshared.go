@@ -9,8 +9,8 @@ import (
 // AppendShared appends the keys that other servers read of HEP type 34 to a
 // report that AppendJSON gave, p being the packet that is to carry it: so
 // streams show in them, too. Times are Unix seconds, jitter and gaps in ms of
-// the interval, packets those of the interval. There is no MOS among them: the
-// agent does not know one.
+// the interval, packets those of the interval. There is no MOS among them: a
+// stream is scored where its call is known.
 func (r *Report) AppendShared(dst []byte, p *packet.Packet) []byte {
 	dst = dst[:len(dst)-1]
 	if r.Final {
