@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,7 +16,8 @@ import (
 
 const (
 	// maxAgents bounds the agents whose numbers are followed; a sender chooses
-	// them, so one more than that begins the table anew.
+	// them, so one more than that begins the table anew. Twice as many may wait
+	// for their losses to be told, which is a second.
 	maxAgents = 4096
 	// maxGap is the largest jump that is taken for loss. A larger one is no
 	// counter of ours.
@@ -51,7 +53,10 @@ func (t *links) follow(boot, sequence uint64, p *packet.Packet, now time.Time) {
 	defer t.mu.Unlock()
 	l := t.byBoot[boot]
 	if l == nil {
-		if len(t.byBoot) >= maxAgents {
+		if len(t.byBoot) >= maxAgents { // what is missing is told before it is forgotten
+			maps.DeleteFunc(t.byBoot, func(_ uint64, l *link) bool { return l.missing == 0 })
+		}
+		if len(t.byBoot) >= 2*maxAgents {
 			clear(t.byBoot)
 		}
 		if t.byBoot == nil {
